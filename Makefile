@@ -1,0 +1,46 @@
+# Everything goes through .venv, which `make` builds when pyproject.toml changes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help lab night test check bench clean screenshots
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("PyROS needs Python 3.11 or newer, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+setup: $(STAMP) ## build .venv and the first database
+	@$(BIN)/pyros setup
+
+lab: setup ## open JupyterLab on notebooks/night.ipynb
+	@$(BIN)/pyros lab
+
+night: setup ## run a whole simulated night without a browser
+	@$(BIN)/pyros night
+
+test: $(STAMP) ## run all tests
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## lint, types, import contracts and tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest
+
+bench: $(STAMP) ## run the benchmarks
+	@$(BIN)/python -m benchmarks
+
+screenshots: $(STAMP) ## remake the pictures of the README
+	@$(BIN)/python -m pytest tests/browser --screenshots docs/pictures
+
+clean: ## remove .venv and what tests left
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,5 @@
+"""The observatory's clock, the only source of time (see ``instruments.clock``, where it is made)."""
+
+from instruments.clock import Cancelled, Clock, ManualClock
+
+__all__ = ["Cancelled", "Clock", "ManualClock"]

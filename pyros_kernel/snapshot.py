@@ -1,0 +1,143 @@
+"""What an observatory shows of itself: one immutable picture, pulled by panels a few times a second.
+
+Plain values only (unix seconds UTC, degrees), so that drawing costs nothing; no widget is known here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pyros_kernel.safety import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class NightView:
+    """The night: its name, state and limits (unix seconds)."""
+
+    name: str
+    status: str
+    reason: str
+    sunset_s: float
+    dusk_s: float
+    dawn_s: float
+    sunrise_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A device as it last was.
+
+    :param state: label → text, as it is shown
+    :param age_s: age of that state in observatory seconds; None if it was never read
+    :param stale: whether it is too old to be believed
+    :param error: why it can't be reached, or empty
+    """
+
+    name: str
+    kind: str
+    connected: bool
+    blocking: bool
+    state: dict[str, str] = field(default_factory=dict[str, str])
+    age_s: float | None = None
+    stale: bool = True
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageView:
+    """The last image of a camera."""
+
+    camera: str
+    path: str
+    caption: str
+    time_s: float
+    png: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceView:
+    """A sequence in the schedule: placed (with times) or not (with the reason).
+
+    :param curve: (unix seconds, altitude in degrees) through the night
+    """
+
+    id: int
+    name: str
+    programme: str
+    status: str
+    reason: str
+    start_s: float | None
+    end_s: float | None
+    is_alert: bool = False
+    curve: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlertView:
+    """An alert and what became of it.
+
+    :param steps: step → milliseconds (real) since the packet's last byte
+    """
+
+    id: int
+    ivorn: str
+    title: str
+    status: str
+    reason: str
+    received_s: float
+    ra_deg: float | None
+    dec_deg: float | None
+    steps: dict[str, float] = field(default_factory=dict[str, float])
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """An agent: state is starting, running, busy, failed, hung or stopped."""
+
+    name: str
+    state: str
+    last_message: str
+    last_message_s: float | None
+    queue_depth: int
+    errors: int
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of the observatory's log."""
+
+    time_s: float
+    level: str
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole observatory at one moment.
+
+    :param running: whether the observatory is started
+    :param taken_real_s: ``time.monotonic()`` when it was taken, so that a dead refresher shows
+    """
+
+    time_s: float
+    taken_real_s: float
+    speed: float
+    running: bool
+    site: str
+    latitude_deg: float
+    longitude_deg: float
+    sun_altitude_deg: float
+    moon_altitude_deg: float
+    moon_illumination: float
+    night: NightView | None
+    verdict: Verdict | None
+    devices: tuple[DeviceView, ...] = ()
+    images: tuple[ImageView, ...] = ()
+    placed: tuple[SequenceView, ...] = ()
+    rejected: tuple[SequenceView, ...] = ()
+    alerts: tuple[AlertView, ...] = ()
+    agents: tuple[AgentView, ...] = ()
+    log: tuple[LogLine, ...] = ()
+    errors: tuple[str, ...] = ()

@@ -1,0 +1,40 @@
+"""Every model of the store, by name."""
+
+from pyros_kernel.store.alert import Alert, Strategy
+from pyros_kernel.store.night import Night, PlacedSequence, Schedule
+from pyros_kernel.store.request import (
+    Album,
+    Channel,
+    Image,
+    Plan,
+    Request,
+    RequestKind,
+    ScientificProgramme,
+    Sequence,
+    User,
+)
+from pyros_kernel.store.site import AgentLog, Device, DeviceKind, DeviceStatus, Filter, Site, Weather
+
+__all__ = [
+    "AgentLog",
+    "Album",
+    "Alert",
+    "Channel",
+    "Device",
+    "DeviceKind",
+    "DeviceStatus",
+    "Filter",
+    "Image",
+    "Night",
+    "PlacedSequence",
+    "Plan",
+    "Request",
+    "RequestKind",
+    "Schedule",
+    "ScientificProgramme",
+    "Sequence",
+    "Site",
+    "Strategy",
+    "User",
+    "Weather",
+]

@@ -1,0 +1,67 @@
+"""The night, and the schedules that were made for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from pyros_kernel.store import status as st
+from pyros_kernel.store.base import Base, Stateful, status_column
+from pyros_kernel.store.request import Sequence
+from pyros_kernel.store.site import Site
+
+
+class Night(Stateful, Base):
+    """Sunset to sunrise at a site, named by its evening date (``2026-11-22``, local)."""
+
+    __tablename__ = "night"
+    group = "common"
+    transitions = st.NIGHT_TRANSITIONS
+
+    name: Mapped[str] = mapped_column(String(16), unique=True)
+    status: Mapped[st.NightStatus] = status_column(st.NightStatus, st.NightStatus.CLOSED)
+    sunset: Mapped[datetime]
+    dusk: Mapped[datetime]  # end of evening astronomical twilight: Sun at -18 degrees
+    dawn: Mapped[datetime]
+    sunrise: Mapped[datetime]
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+
+    site: Mapped[Site] = relationship()
+
+    def __repr__(self) -> str:
+        return f"<Night {self.name}>"
+
+
+class Schedule(Stateful, Base):
+    """A plan of the rest of a night, as it was made at ``created``; old ones are kept."""
+
+    __tablename__ = "schedule"
+    group = "common"
+    transitions = st.SCHEDULE_TRANSITIONS
+
+    status: Mapped[st.ScheduleStatus] = status_column(st.ScheduleStatus, st.ScheduleStatus.CURRENT)
+    created: Mapped[datetime]
+    plan_start: Mapped[datetime]
+    plan_end: Mapped[datetime]
+    night_id: Mapped[int] = mapped_column(ForeignKey("night.id"), index=True)
+
+    night: Mapped[Night] = relationship()
+    entries: Mapped[list[PlacedSequence]] = relationship(back_populates="schedule", order_by="PlacedSequence.start")
+
+
+class PlacedSequence(Base):
+    """A sequence in a schedule: placed from ``start`` to ``end``, or rejected (no times) for ``reason``."""
+
+    __tablename__ = "placed_sequence"
+    group = "common"
+
+    start: Mapped[datetime | None]
+    end: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(default="")
+    schedule_id: Mapped[int] = mapped_column(ForeignKey("schedule.id"), index=True)
+    sequence_id: Mapped[int] = mapped_column(ForeignKey("sequence.id"), index=True)
+
+    schedule: Mapped[Schedule] = relationship(back_populates="entries")
+    sequence: Mapped[Sequence] = relationship()
