@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Protocol
+from typing import Protocol, cast
 
 from astropy.time import Time
 from astropy.utils import iers
@@ -18,6 +18,12 @@ from astropy.utils import iers
 iers.conf.auto_download = False
 iers.conf.auto_max_age = None
 iers.conf.iers_degraded_accuracy = "warn"
+
+
+def to_unix_s(time_: Time) -> float:
+    """Turn a moment into seconds since 1970-01-01 UTC."""
+    return float(cast("float", time_.utc.unix))
+
 
 _SLICE_S = 0.05  # how late, in real seconds, a wait on an Event-less clock may notice anything
 
@@ -44,13 +50,15 @@ class Clock:
     :raises ValueError: if ``speed`` is not positive
     """
 
-    def __init__(self, epoch: Time | None = None, speed: float = 1.0, *, anchor_s: float | None = None) -> None:
+    def __init__(
+        self, epoch: Time | None = None, speed: float = 1.0, *, anchor_s: float | None = None
+    ) -> None:
         if not speed > 0:
             raise ValueError(f"clock speed must be positive, got {speed}")
         self.speed = float(speed)
         # A real clock follows the system's (and so NTP's) time; any other runs on the monotonic one.
         self._follows_system = epoch is None and speed == 1.0 and anchor_s is None
-        self._epoch_unix_s = time.time() if epoch is None else float(epoch.utc.unix)
+        self._epoch_unix_s = time.time() if epoch is None else to_unix_s(epoch)
         self._anchor_s = time.monotonic() if anchor_s is None else anchor_s
 
     @classmethod
@@ -89,7 +97,7 @@ class Clock:
 
     def wait_until(self, when: Time, cancelled: Cancelled | None = None) -> bool:
         """Wait until the clock shows ``when``; return as :meth:`wait` does."""
-        return self._wait_until_unix_s(float(when.utc.unix), cancelled)
+        return self._wait_until_unix_s(to_unix_s(when), cancelled)
 
     def _wait_until_unix_s(self, end_s: float, cancelled: Cancelled | None) -> bool:
         while True:
@@ -110,7 +118,7 @@ class ManualClock(Clock):
 
     def __init__(self, epoch: Time) -> None:
         super().__init__(epoch)
-        self._now_s = float(epoch.utc.unix)
+        self._now_s = to_unix_s(epoch)
         self._moved = threading.Condition()
 
     def to_words(self) -> str:

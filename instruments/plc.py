@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from astropy.time import Time
 
+from instruments.clock import to_unix_s
 from instruments.instrument import Instrument
 from instruments.reading import Reading
 
@@ -38,7 +39,7 @@ class PlcState:
     @property
     def time(self) -> Time:
         """When the oldest of its sensors was read."""
-        return min((r.time for r in self.readings().values()), key=lambda t: float(t.unix))
+        return min((r.time for r in self.readings().values()), key=to_unix_s)
 
     def readings(self) -> dict[str, Reading[float] | Reading[bool]]:
         """Give the readings by name, as the safety rules ask for them."""
