@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 from astropy import units as u
 from astropy.time import Time
 
+from instruments.clock import to_unix_s
+
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -33,7 +35,7 @@ class Reading(Generic[T_co]):
 
     def age_s(self, now: Time) -> float:
         """Tell how old the reading is, in seconds; negative for one from the future."""
-        return float((now - self.time).to_value(u.s))
+        return to_unix_s(now) - to_unix_s(self.time)
 
     def is_fresh(self, now: Time, max_age_s: float) -> bool:
         """Tell whether the reading may be trusted: not older than ``max_age_s``, and not from the future."""
