@@ -111,7 +111,10 @@ class Operation(Generic[R]):
             if not ended.done():
                 ended.set_result(None)
 
-        self.add_done_callback(lambda _: loop.call_soon_threadsafe(wake))
+        def ended_elsewhere(_operation: Operation[R]) -> None:
+            loop.call_soon_threadsafe(wake)
+
+        self.add_done_callback(ended_elsewhere)
         yield from ended.__await__()
         return self.wait(0)
 

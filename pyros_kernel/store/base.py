@@ -49,9 +49,11 @@ class Base(DeclarativeBase):
 
 def status_column(enum: type[StrEnum], default: StrEnum) -> Mapped[Any]:
     """Make the column of a status: a word in the database, so that adding one needs no migration."""
-    return mapped_column(
-        Enum(enum, native_enum=False, length=24, values_callable=lambda e: [m.value for m in e]), default=default
-    )
+
+    def words(members: type[StrEnum]) -> list[str]:
+        return [member.value for member in members]
+
+    return mapped_column(Enum(enum, native_enum=False, length=24, values_callable=words), default=default)
 
 
 class IllegalTransition(Exception):
