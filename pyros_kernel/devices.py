@@ -1,0 +1,136 @@
+"""The devices of the observatory, as its store describes them: connected or not, each with its last error."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from instruments import Camera, Dome, Instrument, InstrumentError, Plc, Telescope
+from instruments.connect import open_instrument
+from pyros_kernel.clock import Clock
+from pyros_kernel.safety import GatedDome, Verdict
+from pyros_kernel.store import Channel, Device, DeviceKind
+
+logger = logging.getLogger(__name__)
+
+D = TypeVar("D")
+
+_CHANNELS = {DeviceKind.CAMERA_VIS: Channel.VIS, DeviceKind.CAMERA_NIR: Channel.NIR}
+
+
+class Missing(Exception):
+    """A device that is needed is not there; says which, and why."""
+
+
+@dataclass(slots=True)
+class Member:
+    """A device of the observatory: its row, its instrument, and why it can't be used, if so."""
+
+    row: Device
+    instrument: Instrument[object]
+    error: str = "not connected yet"
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is connected and answered when last asked."""
+        return not self.error and self.instrument.connected
+
+
+class Devices:
+    """Hold every device of the observatory.
+
+    :param rows: the store's devices; one without an address can't be reached and is left out
+    :param verdict: what the dome's gate asks before it opens
+    :param addresses: name → address, where a device is reached now, instead of its row's (simulators on free ports)
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Device],
+        clock: Clock,
+        verdict: Callable[[], Verdict],
+        addresses: Mapping[str, str] | None = None,
+    ) -> None:
+        self.members: dict[str, Member] = {}
+        for row in rows:
+            address = (addresses or {}).get(row.name, row.address)
+            if not row.enabled or not address:
+                continue
+            instrument = open_instrument(row.kind.value, row.name, address, clock)
+            if isinstance(instrument, Dome):
+                instrument = GatedDome(instrument, verdict)
+            self.members[row.name] = Member(row, instrument)
+
+    @property
+    def telescope(self) -> Telescope:
+        """The telescope.
+
+        :raises Missing: if the store has none
+        """
+        return self._the(Telescope)
+
+    @property
+    def dome(self) -> GatedDome:
+        """The dome, behind its gate.
+
+        :raises Missing: if the store has none
+        """
+        return self._the(GatedDome)
+
+    @property
+    def plc(self) -> Plc:
+        """The site's PLC.
+
+        :raises Missing: if the store has none
+        """
+        return self._the(Plc)
+
+    @property
+    def cameras(self) -> dict[Channel, Camera]:
+        """The cameras that can be used now, by channel."""
+        return {
+            _CHANNELS[m.row.kind]: m.instrument
+            for m in self.members.values()
+            if m.row.kind in _CHANNELS and m.usable and isinstance(m.instrument, Camera)
+        }
+
+    def missing_blocking(self) -> list[str]:
+        """Name the blocking devices that can't be used, each with why."""
+        return [f"{m.row.name}: {m.error or 'not connected'}" for m in self.members.values() if m.row.blocking and not m.usable]
+
+    def row_of(self, camera: Camera) -> Device:
+        """Give the store's row of a camera."""
+        return self.members[camera.name].row
+
+    def refresh(self, name: str) -> object | None:
+        """Read a device's state, connecting first where there is no link; never raises for a dead one.
+
+        :return: the state, or None, with the reason in its :class:`Member`
+        """
+        member = self.members[name]
+        try:
+            if not member.instrument.connected:
+                member.instrument.connect(timeout_s=1.0)
+            state = member.instrument.state(timeout_s=1.0)
+        except InstrumentError as error:
+            if member.error != error.what:
+                logger.warning("%s", error)
+            member.error = error.what
+            return None
+        if member.error:
+            logger.info("%s answers at %s", name, member.instrument.address)
+        member.error = ""
+        return state
+
+    def disconnect(self) -> None:
+        """Give all links back."""
+        for member in self.members.values():
+            member.instrument.disconnect()
+
+    def _the(self, kind: type[D]) -> D:
+        for member in self.members.values():
+            if isinstance(member.instrument, kind):
+                return member.instrument
+        raise Missing(f"the store describes no {kind.__name__.lower()} with an address: see `pyros loaddata`")
