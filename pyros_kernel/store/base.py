@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, Enum, String, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Double, Enum, MetaData, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
 
@@ -38,8 +38,18 @@ class Base(DeclarativeBase):
     """Base of all models; ``group`` is what ``pyros dumpdata`` selects by."""
 
     group: ClassVar[str]
+    # Constraints have names, so that a migration can drop them on every database.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime(),
+        float: Double(),
         dict[str, Any]: JSON(),
         list[str]: JSON(),
     }
@@ -86,5 +96,7 @@ class Stateful:
         old = self.status
         if old is not None and target != old and target not in self.transitions[old]:
             allowed = ", ".join(sorted(self.transitions[old])) or "nothing: it is final"
-            raise IllegalTransition(f"{self!r}: {old} → {target} is not allowed; from {old} it can go to {allowed}")
+            raise IllegalTransition(
+                f"{self!r}: {old} → {target} is not allowed; from {old} it can go to {allowed}"
+            )
         return target

@@ -1,0 +1,75 @@
+"""The observatory's memory: models, short sessions, migrations and fixtures."""
+
+from pyros_kernel.store.base import Base, IllegalTransition
+from pyros_kernel.store.errors import FixtureError, StoreError
+from pyros_kernel.store.fixture_dump import dump
+from pyros_kernel.store.fixture_load import load
+from pyros_kernel.store.models import (
+    AgentLog,
+    Album,
+    Alert,
+    Channel,
+    Device,
+    DeviceKind,
+    DeviceStatus,
+    Filter,
+    Image,
+    Night,
+    PlacedSequence,
+    Plan,
+    Request,
+    RequestKind,
+    Schedule,
+    ScientificProgramme,
+    Sequence,
+    Site,
+    Strategy,
+    User,
+    Weather,
+)
+from pyros_kernel.store.status import (
+    AlertStatus,
+    NightStatus,
+    PlanStatus,
+    RequestStatus,
+    ScheduleStatus,
+    SequenceStatus,
+)
+from pyros_kernel.store.store import Store
+
+__all__ = [
+    "AgentLog",
+    "Album",
+    "Alert",
+    "AlertStatus",
+    "Base",
+    "Channel",
+    "Device",
+    "DeviceKind",
+    "DeviceStatus",
+    "Filter",
+    "FixtureError",
+    "IllegalTransition",
+    "Image",
+    "Night",
+    "NightStatus",
+    "PlacedSequence",
+    "Plan",
+    "PlanStatus",
+    "Request",
+    "RequestKind",
+    "RequestStatus",
+    "Schedule",
+    "ScheduleStatus",
+    "ScientificProgramme",
+    "Sequence",
+    "SequenceStatus",
+    "Site",
+    "Store",
+    "StoreError",
+    "Strategy",
+    "User",
+    "Weather",
+    "dump",
+    "load",
+]
