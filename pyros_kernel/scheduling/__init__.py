@@ -1,0 +1,30 @@
+"""Visibility, constraints and the planner."""
+
+from pyros_kernel.scheduling.block import Block, Placement, Plan, Rejection, Transition
+from pyros_kernel.scheduling.night import NightTimes, NoNight
+from pyros_kernel.scheduling.observable import Observable, observable
+from pyros_kernel.scheduling.place import location_of, night_name
+from pyros_kernel.scheduling.planner import plan
+from pyros_kernel.scheduling.sky import Moon, Sky, altitude_curve, azimuth_curve, night_of
+from pyros_kernel.scheduling.table import plan_as_table
+
+__all__ = [
+    "Block",
+    "Moon",
+    "NightTimes",
+    "NoNight",
+    "Observable",
+    "Placement",
+    "Plan",
+    "Rejection",
+    "Sky",
+    "Transition",
+    "altitude_curve",
+    "azimuth_curve",
+    "location_of",
+    "night_name",
+    "night_of",
+    "observable",
+    "plan",
+    "plan_as_table",
+]

@@ -1,0 +1,91 @@
+"""How the Earth stands and turns during one night: fixed directions and local axes in one frame.
+
+The frame is CIRS (IAU 2006/2000A) of the local midnight.  Over one night the apparent directions of fixed
+targets in it move by less than 0.2 arcsec, so that a whole table of altitudes is one matrix product; diurnal
+aberration (0.3 arcsec) is left out.  Sources: ERFA (SOFA) ``apci13``, ``atciqz``, ``era00``, ``pom00``; IERS
+Conventions 2010, chapter 5.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import erfa
+import numpy as np
+from astropy.coordinates import EarthLocation
+from astropy.utils import iers
+from numpy.typing import ArrayLike, NDArray
+
+# astropy is told there never to reach for the network
+import instruments.clock  # noqa: F401  # pyright: ignore[reportUnusedImport]
+
+Floats = NDArray[np.float64]
+
+UNIX_JD = 2440587.5
+DAY_S = 86400.0
+TURN_RAD_S = 2 * np.pi * 1.00273781191135448 / DAY_S  # IERS Conventions 2010, eq. 5.15
+_ARCSEC = np.pi / 180 / 3600
+_AU_M = 149597870700.0
+
+
+class Earth:
+    """The Earth under one place, around one midnight.
+
+    :param location: the place
+    :param midnight_unix_s: middle of the night
+    """
+
+    def __init__(self, location: EarthLocation, midnight_unix_s: float) -> None:
+        self.midnight_unix_s = midnight_unix_s
+        jd1, jd2 = UNIX_JD, midnight_unix_s / DAY_S
+        ut1_utc_s, xp, yp = _orientation(jd1, jd2)
+        tai = erfa.utctai(jd1, jd2)
+        tt1, tt2 = erfa.taitt(*tai)
+        self.tt_minus_utc_s = ((tt1 - jd1) + (tt2 - jd2)) * DAY_S
+        self._astrom: Any = erfa.apci13(tt1, tt2)[0]
+        self.to_cirs = np.asarray(self._astrom["bpn"], dtype=float)
+        self._era = float(erfa.era00(jd1, jd2 + ut1_utc_s / DAY_S))
+        polar = np.asarray(erfa.pom00(xp, yp, erfa.sp00(tt1, tt2)), dtype=float)
+        lat, lon = float(location.lat.rad), float(location.lon.rad)
+        up = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+        east = np.array([-np.sin(lon), np.cos(lon), 0.0])
+        self.up, self.east, self.north = up @ polar, east @ polar, np.cross(up, east) @ polar
+        geocentric = np.asarray(erfa.gd2gc(1, lon, lat, float(location.height.to_value("m"))), dtype=float)
+        self.position_au = geocentric @ polar / _AU_M
+
+    def tt(self, unix_s: ArrayLike) -> tuple[float, Floats]:
+        """Give Terrestrial Time as a two-part Julian date."""
+        return UNIX_JD, (np.asarray(unix_s, dtype=float) + self.tt_minus_utc_s) / DAY_S
+
+    def rotation_rad(self, unix_s: ArrayLike) -> Floats:
+        """Give the Earth rotation angle, not wrapped within the night."""
+        return self._era + (np.asarray(unix_s, dtype=float) - self.midnight_unix_s) * TURN_RAD_S
+
+    def turned(self, axis: Floats, unix_s: ArrayLike) -> Floats:
+        """Turn one of the Earth's own axes (:attr:`up`, :attr:`east`, …) with the Earth.
+
+        :return: shape (3, …)
+        """
+        angle = self.rotation_rad(unix_s)
+        c, s = np.cos(angle), np.sin(angle)
+        x, y, z = axis
+        return np.stack([x * c - y * s, x * s + y * c, np.full_like(c, z)])
+
+    def directions(self, ra_deg: ArrayLike, dec_deg: ArrayLike) -> Floats:
+        """Give the apparent directions of fixed ICRS targets: one unit vector a row, shape (N, 3)."""
+        ra, dec = np.radians(np.atleast_1d(ra_deg)), np.radians(np.atleast_1d(dec_deg))
+        ri, di = erfa.atciqz(ra, dec, self._astrom)
+        return np.asarray(erfa.s2c(ri, di), dtype=float)
+
+
+def _orientation(jd1: float, jd2: float) -> tuple[float, float, float]:
+    # With return_status the table answers outside its range too, with its nearest value: the error stays
+    # below a second of time, which an observatory must not stop for.
+    table = cast(Any, iers.earth_orientation_table.get())
+    ut1_utc = table.ut1_utc(jd1, jd2, return_status=True)[0]
+    x, y = table.pm_xy(jd1, jd2, return_status=True)[:2]
+    return (
+        float(ut1_utc.to_value("s")),
+        float(x.to_value("arcsec")) * _ARCSEC,
+        float(y.to_value("arcsec")) * _ARCSEC,
+    )

@@ -1,0 +1,34 @@
+"""A plan as an astropy table."""
+
+from __future__ import annotations
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+from astropy.time import Time
+
+from pyros_kernel.scheduling.block import Plan
+
+
+def plan_as_table(plan: Plan) -> QTable:
+    """Write a plan as a table: placed blocks in order of time, then the rejected ones.
+
+    Columns: id, placed, start and end (Time, UTC, masked where rejected), duration (s), reason.
+    """
+    starts = [p.start_unix_s for p in plan.placed] + [0.0] * len(plan.rejected)
+    ends = [p.end_unix_s for p in plan.placed] + [0.0] * len(plan.rejected)
+    placed = np.array([True] * len(plan.placed) + [False] * len(plan.rejected), dtype=bool)
+    times = [Time(np.array(s, dtype=float), format="unix", scale="utc") for s in (starts, ends)]
+    for t in times:
+        t.format = "iso"
+        t[~placed] = np.ma.masked
+    return QTable(
+        {
+            "id": np.array([str(e.id) for e in (*plan.placed, *plan.rejected)], dtype=str),
+            "placed": placed,
+            "start": times[0],
+            "end": times[1],
+            "duration": (np.array(ends) - np.array(starts)) * u.s,
+            "reason": np.array([p.why for p in plan.placed] + [r.reason for r in plan.rejected], dtype=str),
+        }
+    )

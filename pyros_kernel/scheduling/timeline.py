@@ -1,0 +1,72 @@
+"""Placed blocks in order of time, and where another fits between them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyros_kernel.scheduling.block import Block, Transition
+from pyros_kernel.scheduling.earth import Floats
+from pyros_kernel.scheduling.intervals import Spans
+
+
+class Timeline:
+    """What is placed so far; insertion never moves what is there.
+
+    :param capacity: how many blocks it may have to hold
+    """
+
+    def __init__(self, transition: Transition, capacity: int) -> None:
+        self._transition = transition
+        self.entries: list[tuple[float, float, Block]] = []
+        self._starts: Floats = np.empty(0)
+        self._ends: Floats = np.empty(0)
+        self.directions: Floats = np.empty((0, 3))
+
+    def fix(self, block: Block, direction: Floats, start_unix_s: float) -> None:
+        """Place a block that runs already.
+
+        :raises ValueError: if it overlaps another one
+        """
+        end = start_unix_s + block.duration_s
+        for a, b, other in self.entries:
+            if a < end and start_unix_s < b:
+                raise ValueError(
+                    f"blocks {other.label} and {block.label} can't both be running: they overlap"
+                )
+        self.insert(block, direction, start_unix_s)
+
+    def insert(self, block: Block, direction: Floats, start_unix_s: float) -> None:
+        """Place a block where :meth:`earliest` found room."""
+        k = int(np.searchsorted(self._starts, start_unix_s))
+        end = start_unix_s + block.duration_s
+        self.entries.insert(k, (start_unix_s, end, block))
+        self._starts = np.insert(self._starts, k, start_unix_s)
+        self._ends = np.insert(self._ends, k, end)
+        self.directions = np.insert(self.directions, k, direction, axis=0)
+
+    def earliest(self, block: Block, direction: Floats, spans: Spans) -> float | None:
+        """Find the earliest start inside ``spans`` that keeps every transition, or None."""
+        if not spans:
+            return None
+        before, after = self._transitions_s(block, direction)
+        gap_start = np.concatenate([[-np.inf], self._ends + before])
+        gap_end = np.concatenate([self._starts - after, [np.inf]])
+        a, b = np.array(spans).T
+        first = np.maximum(gap_start[:, None], a[None, :])
+        last = np.minimum(gap_end[:, None], b[None, :]) - block.duration_s
+        fits = first <= last
+        return float(first[fits].min()) if fits.any() else None
+
+    def _transitions_s(self, block: Block, direction: Floats) -> tuple[Floats, Floats]:
+        """Give the times from each placed block to this one, and from this one to each."""
+        t = self._transition
+        chord = np.linalg.norm(self.directions - direction, axis=1)
+        move = np.full(len(self.entries), t.settle_s)
+        if t.slew_rate_deg_s is not None:
+            move += np.degrees(2 * np.arcsin(np.minimum(chord / 2, 1.0))) / t.slew_rate_deg_s
+        placed = [entry[2].filters for entry in self.entries]
+        mine = block.filters
+        change = t.filter_change_s
+        before = [change if mine and f and f[-1] != mine[0] else 0.0 for f in placed]
+        after = [change if mine and f and mine[-1] != f[0] else 0.0 for f in placed]
+        return move + np.array(before), move + np.array(after)

@@ -1,0 +1,157 @@
+"""When each block can be observed: exact spans of time, for all blocks in one pass.
+
+Altitude of a fixed target is a sinusoid of the Earth rotation angle, so its edges are in closed form; edges
+by Sun and Moon are roots, bracketed on a grid of five minutes and refined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyros_kernel.scheduling.block import Block
+from pyros_kernel.scheduling.earth import TURN_RAD_S, Floats
+from pyros_kernel.scheduling.intervals import Spans, intersection, union
+from pyros_kernel.scheduling.roots import crossings, refine
+from pyros_kernel.scheduling.sky import Sky
+
+_GRID_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """When one block's constraints hold, each alone and all together, inside the plan's time.
+
+    :param direction: the target's unit vector
+    :param highest: (unix seconds, degrees) of the highest altitude
+    """
+
+    direction: Floats
+    highest: tuple[float, float]
+    altitude: Spans
+    sun: Spans
+    moon: Spans
+    window: Spans
+    together: Spans
+
+
+class Visibilities:
+    """Find the visibility of many blocks between two times.
+
+    :param free: the times of the plan that are not blocked
+    :raises ValueError: if the times lie outside the sky's span
+    """
+
+    def __init__(self, sky: Sky, start_unix_s: float, end_unix_s: float, free: Spans) -> None:
+        self._sky, self._whole, self._free = sky, ((start_unix_s, end_unix_s),), free
+        first, last = sky.span_unix_s
+        if start_unix_s < first or end_unix_s > last:
+            raise ValueError(
+                f"a plan of the night {sky.name} lies within 18 h of its middle, "
+                f"unix {first:.0f} to {last:.0f}; asked {start_unix_s:.0f} to {end_unix_s:.0f}"
+            )
+        points = max(2, int(np.ceil((end_unix_s - start_unix_s) / _GRID_S)) + 1)
+        self._grid = np.linspace(start_unix_s, end_unix_s, points)
+        self._sun: dict[float, Spans] = {}
+        self._dark: dict[float, Spans] = {}
+
+    def of(self, blocks: Sequence[Block]) -> list[Visibility]:
+        """Find the visibility of each block, in the order given."""
+        if not blocks:
+            return []
+        directions = self._sky.directions([b.ra_deg for b in blocks], [b.dec_deg for b in blocks])
+        altitudes, highest = self._altitudes(directions, blocks)
+        separations = self._separations(directions, blocks)
+        out: list[Visibility] = []
+        for k, block in enumerate(blocks):
+            sun = self._sun_below(block.max_sun_altitude_deg)
+            moon = separations.get(k, self._whole)
+            if block.max_moon_illumination is not None:
+                moon = intersection(moon, self._moon_dark(block.max_moon_illumination))
+            window = self._whole if block.window is None else intersection(self._whole, (block.window,))
+            together = self._free
+            for spans in (altitudes[k], sun, moon, window):
+                together = intersection(together, spans)
+            out.append(Visibility(directions[k], highest[k], altitudes[k], sun, moon, window, together))
+        return out
+
+    def _altitudes(
+        self, directions: Floats, blocks: Sequence[Block]
+    ) -> tuple[list[Spans], list[tuple[float, float]]]:
+        (start, end) = self._whole[0]
+        earth = self._sky.earth
+        p, q, r = earth.up
+        x, y, z = directions.T
+        c, s, level = x * p + y * q, y * p - x * q, z * r
+        swing = np.hypot(c, s)
+        sine = np.sin(np.radians([min(max(b.min_altitude_deg, -90.0), 90.0) for b in blocks]))
+        middle = (start + end) / 2
+        phase = np.arctan2(s, c) - float(earth.rotation_rad(middle))
+        transit = middle + ((phase + np.pi) % (2 * np.pi) - np.pi) / TURN_RAD_S
+        turn_s = 2 * np.pi / TURN_RAD_S
+        reach = (sine - level) / np.maximum(swing, 1e-12)
+        half_s = np.arccos(np.clip(reach, -1.0, 1.0)) / TURN_RAD_S
+        spans: list[Spans] = []
+        highest: list[tuple[float, float]] = []
+        edges = np.array([start, end])
+        ends_deg = self._sky.altitudes_deg(directions, edges)
+        peak_deg = np.degrees(np.arcsin(np.clip(swing + level, -1.0, 1.0)))
+        for k in range(len(blocks)):
+            at, half = float(transit[k]), float(half_s[k])
+            if start <= at <= end:
+                highest.append((at, float(peak_deg[k])))
+            else:
+                i = int(ends_deg[k].argmax())
+                highest.append((float(edges[i]), float(ends_deg[k, i])))
+            if reach[k] <= -1:
+                spans.append(self._whole)
+            elif reach[k] > 1:
+                spans.append(())
+            else:
+                risen = tuple((at + n * turn_s - half, at + n * turn_s + half) for n in (-1, 0, 1))
+                spans.append(intersection(risen, self._whole))
+        return spans, highest
+
+    def _separations(self, directions: Floats, blocks: Sequence[Block]) -> dict[int, Spans]:
+        rows = np.flatnonzero([b.min_moon_separation_deg > 0 for b in blocks])
+        if not len(rows):
+            return {}
+        cosine = np.cos(np.radians([min(blocks[k].min_moon_separation_deg, 180.0) for k in rows.tolist()]))
+        u = directions[rows]
+        values = cosine[:, None] - u @ self._sky.moon_direction(self._grid)
+        far = values >= 0
+        row, k = np.nonzero(far[:, :-1] != far[:, 1:])
+
+        def margin(t: Floats) -> Floats:
+            return cosine[row] - (u[row] * self._sky.moon_direction(t).T).sum(axis=1)
+
+        roots = refine(margin, self._grid[k], self._grid[k + 1], values[row, k], values[row, k + 1])
+        return {
+            int(n): _spans_between(self._whole[0], bool(far[i, 0]), roots[row == i])
+            for i, n in enumerate(rows)
+        }
+
+    def _sun_below(self, limit_deg: float) -> Spans:
+        if limit_deg not in self._sun:
+            self._sun[limit_deg] = self._where(lambda t: limit_deg - self._sky.sun_altitude_deg(t))
+        return self._sun[limit_deg]
+
+    def _moon_dark(self, limit: float) -> Spans:
+        if limit not in self._dark:
+            down = self._where(lambda t: -self._sky.moon_altitude_deg(t))
+            faint = self._where(lambda t: limit - self._sky.moon_illumination(t))
+            self._dark[limit] = union((*down, *faint))
+        return self._dark[limit]
+
+    def _where(self, f: Callable[[Floats], Floats]) -> Spans:
+        values = f(self._grid)
+        return _spans_between(self._whole[0], bool(values[0] >= 0), crossings(f, self._grid, values))
+
+
+def _spans_between(whole: tuple[float, float], at_start: bool, roots: Floats) -> Spans:
+    edges = [*([whole[0]] if at_start else []), *roots.tolist()]
+    if len(edges) % 2:
+        edges.append(whole[1])
+    return tuple((a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b)

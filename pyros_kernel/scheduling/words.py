@@ -1,0 +1,105 @@
+"""Reasons in words: why a block has the place it has, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pyros_kernel.scheduling.block import Block
+from pyros_kernel.scheduling.intervals import Spans, intersection
+from pyros_kernel.scheduling.visibility import Visibility
+
+
+def utc(unix_s: float, date: bool = False) -> str:
+    """Write a moment as ``03:12``, or as ``2026-11-22 03:12``."""
+    return f"{datetime.fromtimestamp(unix_s, UTC):{'%Y-%m-%d %H:%M' if date else '%H:%M'}}"
+
+
+def longest(spans: Spans) -> tuple[float, float] | None:
+    """Give the longest span, the first of several."""
+    return max(spans, key=lambda s: s[1] - s[0], default=None)
+
+
+def never_possible(block: Block, seen: Visibility, plan: tuple[float, float], free: Spans) -> str | None:
+    """Tell why a block can't be observed in this plan at all, or None if it can."""
+    need = block.duration_s
+    stretch = longest(seen.together)
+    if stretch is not None and stretch[1] - stretch[0] >= need:
+        return None
+    if block.window is not None and not seen.window:
+        a, b = block.window
+        return (
+            f"window {utc(a, True)} to {utc(b, True)} UTC lies outside the plan, "
+            f"{utc(plan[0], True)} to {utc(plan[1], True)} UTC"
+        )
+    if block.window is not None and block.window[1] - block.window[0] < need:
+        return f"needs {need:.0f} s, its window is only {block.window[1] - block.window[0]:.0f} s long"
+    if not seen.altitude:
+        when, altitude = seen.highest
+        return (
+            f"never above {block.min_altitude_deg:.1f}° in this plan "
+            f"(highest {altitude:.1f}° at {utc(when)} UTC)"
+        )
+    if not seen.sun:
+        return f"the Sun is never below {block.max_sun_altitude_deg:.1f}° in this plan"
+    if not seen.moon:
+        return f"the Moon is too near or too bright throughout ({_moon_limits(block)})"
+    if stretch is None:
+        return f"never observable: {_limits(block, seen)} never hold at the same time"
+    a, b = stretch
+    return (
+        f"needs {need:.0f} s, longest observable stretch is {b - a:.0f} s "
+        f"({utc(a)} to {utc(b)} UTC; limited by {_limiting(block, seen, free, stretch)})"
+    )
+
+
+def no_room(block: Block, seen: Visibility, placed: Sequence[tuple[float, float, Block]]) -> str:
+    """Tell which placed blocks hold the time in which a block could be observed."""
+    rivals = [
+        b for start, end, b in placed if intersection(((start, end),), seen.together) and b.id != block.id
+    ]
+    rivals.sort(key=lambda b: -b.priority)
+    names = ", ".join(f"{b.label} (priority {b.priority:g})" for b in rivals[:3])
+    more = f" and {len(rivals) - 3} more" if len(rivals) > 3 else ""
+    a, b = seen.together[0][0], seen.together[-1][1]
+    return (
+        f"no room left between {utc(a)} and {utc(b)} UTC for {block.duration_s:.0f} s "
+        f"at priority {block.priority:g}: "
+        + (f"competes with {names}{more}" if names else "transitions take the time left")
+    )
+
+
+def _limits(block: Block, seen: Visibility) -> str:
+    limits = [f"altitude above {block.min_altitude_deg:.1f}°", f"Sun below {block.max_sun_altitude_deg:.1f}°"]
+    if block.min_moon_separation_deg > 0 or block.max_moon_illumination is not None:
+        limits.append(_moon_limits(block))
+    if block.window is not None:
+        limits.append(f"window {utc(seen.window[0][0])} to {utc(seen.window[0][1])} UTC")
+    return ", ".join(limits[:-1]) + f" and {limits[-1]}"
+
+
+def _moon_limits(block: Block) -> str:
+    words: list[str] = []
+    if block.min_moon_separation_deg > 0:
+        words.append(f"Moon {block.min_moon_separation_deg:.1f}° away")
+    if block.max_moon_illumination is not None:
+        words.append(f"Moon down or lit below {100 * block.max_moon_illumination:.0f} %")
+    return " and ".join(words)
+
+
+def _limiting(block: Block, seen: Visibility, free: Spans, stretch: tuple[float, float]) -> str:
+    """Name what ends a stretch, on its left and its right."""
+    named = (
+        (f"altitude {block.min_altitude_deg:.1f}°", seen.altitude),
+        (f"the Sun at {block.max_sun_altitude_deg:.1f}°", seen.sun),
+        ("the Moon", seen.moon),
+        ("its window", seen.window if block.window is not None else ()),
+        ("the plan's own time", free),
+    )
+    sides: list[str] = []
+    for side in (0, 1):
+        for name, spans in named:
+            if any(span[side] == stretch[side] for span in spans):
+                sides.append(name)
+                break
+    return " and ".join(dict.fromkeys(sides))
