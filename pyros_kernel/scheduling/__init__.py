@@ -2,11 +2,11 @@
 
 from pyros_kernel.scheduling.block import Block, Placement, Plan, Rejection, Transition
 from pyros_kernel.scheduling.night import NightTimes, NoNight
-from pyros_kernel.scheduling.observable import Observable, observable
 from pyros_kernel.scheduling.place import location_of, night_name
 from pyros_kernel.scheduling.planner import plan
-from pyros_kernel.scheduling.sky import Moon, Sky, altitude_curve, azimuth_curve, night_of
+from pyros_kernel.scheduling.sky import Moon, Sky, altitude_curve, azimuth, night_of
 from pyros_kernel.scheduling.table import plan_as_table
+from pyros_kernel.scheduling.verdict import Observable, observable
 
 __all__ = [
     "Block",
@@ -20,7 +20,7 @@ __all__ = [
     "Sky",
     "Transition",
     "altitude_curve",
-    "azimuth_curve",
+    "azimuth",
     "location_of",
     "night_name",
     "night_of",

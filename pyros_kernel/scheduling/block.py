@@ -23,7 +23,7 @@ class Block:
     :param max_moon_illumination: largest illuminated fraction; fulfilled too while the Moon is down
     :param window: (start, end) in unix seconds that must hold the whole of it
     :param filters: in the order of use; the first and last count for filter changes
-    :param fixed_start_unix_s: when it began, for what already runs: it stays, whatever its constraints say
+    :param fixed_start_unix_s: when it began, for what runs already: it stays, whatever its constraints say
     :param name: what people call it, for the words of reasons
     :raises ValueError: for a number that makes no sense
     """
@@ -100,12 +100,17 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A block that found its place; ``why`` it lies there in words."""
+    """A block that found its place.
+
+    :param why: why it lies there, in words
+    :param transition_s: time kept free before its start for getting there from the block before
+    """
 
     id: Id
     start_unix_s: float
     end_unix_s: float
     why: str
+    transition_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

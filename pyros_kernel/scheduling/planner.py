@@ -52,7 +52,7 @@ def plan(
                 continue
             reason = no_room(block, seen, timeline.entries)
         rejected.append(Rejection(block.id, reason))
-    return Plan(start_unix_s, end_unix_s, _placements(sky, timeline, transition), tuple(rejected))
+    return Plan(start_unix_s, end_unix_s, _placements(sky, timeline), tuple(rejected))
 
 
 def _check(blocks: Sequence[Block], start_unix_s: float, end_unix_s: float) -> None:
@@ -70,7 +70,7 @@ def _rank(block: Block, seen: Visibility) -> tuple[bool, float, float, float, st
     return (block.fixed_start_unix_s is None, -block.priority, latest, block.duration_s, str(block.id))
 
 
-def _placements(sky: Sky, timeline: Timeline, transition: Transition) -> tuple[Placement, ...]:
+def _placements(sky: Sky, timeline: Timeline) -> tuple[Placement, ...]:
     entries = timeline.entries
     if not entries:
         return ()
@@ -86,6 +86,9 @@ def _placements(sky: Sky, timeline: Timeline, transition: Transition) -> tuple[P
             end,
             ("already running" if block.fixed_start_unix_s is not None else "earliest free place")
             + f", altitude {a:.1f}° to {b:.1f}°",
+            before_s,
         )
-        for (start, end, block), (a, b) in zip(entries, altitudes.tolist(), strict=True)
+        for (start, end, block), (a, b), before_s in zip(
+            entries, altitudes.tolist(), timeline.transitions_s(), strict=True
+        )
     )

@@ -135,9 +135,14 @@ def altitude_curve(ra_deg: float, dec_deg: float, sky: Sky, times_unix_s: ArrayL
     return sky.altitudes_deg(sky.directions(ra_deg, dec_deg), times_unix_s)[0]
 
 
-def azimuth_curve(ra_deg: float, dec_deg: float, sky: Sky, times_unix_s: ArrayLike) -> Floats:
-    """Give a target's azimuth (degrees, from north through east) at some times, for a chart."""
-    return sky.azimuths_deg(sky.directions(ra_deg, dec_deg), times_unix_s)[0]
+@overload
+def azimuth(ra_deg: float, dec_deg: float, sky: Sky, unix_s: float) -> float: ...
+@overload
+def azimuth(ra_deg: float, dec_deg: float, sky: Sky, unix_s: Floats) -> Floats: ...
+def azimuth(ra_deg: float, dec_deg: float, sky: Sky, unix_s: float | Floats) -> float | Floats:
+    """Give a target's azimuth (degrees, from north through east) at one or several times."""
+    found = sky.azimuths_deg(sky.directions(ra_deg, dec_deg), unix_s)[0]
+    return found if isinstance(unix_s, np.ndarray) else float(found)
 
 
 def night_of(place: Place, night: str | Time) -> NightTimes:

@@ -44,6 +44,16 @@ class Timeline:
         self._ends = np.insert(self._ends, k, end)
         self.directions = np.insert(self.directions, k, direction, axis=0)
 
+    def transitions_s(self) -> list[float]:
+        """Give the time that each placed block needs after the one before it; nothing for the first."""
+        pairs = zip(
+            self.entries[:-1], self.entries[1:], self.directions[:-1], self.directions[1:], strict=True
+        )
+        return [0.0 for _ in self.entries[:1]] + [
+            float(self._move_s(np.asarray(u - v))) + self._change_s(a[2].filters, b[2].filters)
+            for a, b, u, v in pairs
+        ]
+
     def earliest(self, block: Block, direction: Floats, spans: Spans) -> float | None:
         """Find the earliest start inside ``spans`` that keeps every transition, or None."""
         if not spans:
@@ -59,14 +69,19 @@ class Timeline:
 
     def _transitions_s(self, block: Block, direction: Floats) -> tuple[Floats, Floats]:
         """Give the times from each placed block to this one, and from this one to each."""
-        t = self._transition
-        chord = np.linalg.norm(self.directions - direction, axis=1)
-        move = np.full(len(self.entries), t.settle_s)
-        if t.slew_rate_deg_s is not None:
-            move += np.degrees(2 * np.arcsin(np.minimum(chord / 2, 1.0))) / t.slew_rate_deg_s
+        move = self._move_s(self.directions - direction)
         placed = [entry[2].filters for entry in self.entries]
-        mine = block.filters
-        change = t.filter_change_s
-        before = [change if mine and f and f[-1] != mine[0] else 0.0 for f in placed]
-        after = [change if mine and f and mine[-1] != f[0] else 0.0 for f in placed]
+        before = [self._change_s(f, block.filters) for f in placed]
+        after = [self._change_s(block.filters, f) for f in placed]
         return move + np.array(before), move + np.array(after)
+
+    def _move_s(self, difference: Floats) -> Floats:
+        t = self._transition
+        move = np.full(difference.shape[:-1], t.settle_s)
+        if t.slew_rate_deg_s is not None:
+            chord = np.linalg.norm(difference, axis=-1)
+            move += np.degrees(2 * np.arcsin(np.minimum(chord / 2, 1.0))) / t.slew_rate_deg_s
+        return move
+
+    def _change_s(self, old: tuple[str, ...], new: tuple[str, ...]) -> float:
+        return self._transition.filter_change_s if old and new and old[-1] != new[0] else 0.0

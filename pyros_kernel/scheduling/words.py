@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import isfinite
 
 from pyros_kernel.scheduling.block import Block
 from pyros_kernel.scheduling.intervals import Spans, intersection
@@ -11,7 +12,9 @@ from pyros_kernel.scheduling.visibility import Visibility
 
 
 def utc(unix_s: float, date: bool = False) -> str:
-    """Write a moment as ``03:12``, or as ``2026-11-22 03:12``."""
+    """Write a moment as ``03:12``, or as ``2026-11-22 03:12``; an open end as three dots."""
+    if not isfinite(unix_s):
+        return "…"
     return f"{datetime.fromtimestamp(unix_s, UTC):{'%Y-%m-%d %H:%M' if date else '%H:%M'}}"
 
 

@@ -1,0 +1,141 @@
+"""Sequences of the store as blocks of the planner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from pyros_kernel.scheduling.block import Block, Transition
+from pyros_kernel.store import (
+    Album,
+    Channel,
+    Device,
+    DeviceKind,
+    Image,
+    Plan,
+    Request,
+    RequestStatus,
+    Sequence,
+    SequenceStatus,
+)
+
+_CAMERAS = {Channel.VIS: DeviceKind.CAMERA_VIS, Channel.NIR: DeviceKind.CAMERA_NIR}
+
+
+@dataclass(frozen=True, slots=True)
+class Overheads:
+    """What observing costs beside the exposures, in seconds.
+
+    :param acquisition_s: once for each sequence: dome, first filter, start of guiding
+    :param readout_s: after each exposure, by channel
+    """
+
+    acquisition_s: float
+    readout_s: dict[Channel, float]
+    transition: Transition
+
+    @classmethod
+    def from_devices(cls, session: Session) -> Overheads:
+        """Read them from the settings of the devices' rows, with careful defaults for what they don't say.
+
+        Telescope: ``slew_rate_deg_s`` (2), ``settle_s`` (5), ``acquisition_s`` (20); camera: ``readout_s``
+        (5), ``filter_change_s`` (10).
+        """
+        devices = session.scalars(select(Device).where(Device.enabled)).all()
+        by_kind = {device.kind: device.settings for device in devices}
+        telescope = by_kind.get(DeviceKind.TELESCOPE, {})
+        cameras = {channel: by_kind.get(kind, {}) for channel, kind in _CAMERAS.items()}
+        return cls(
+            acquisition_s=float(telescope.get("acquisition_s", 20.0)),
+            readout_s={channel: float(own.get("readout_s", 5.0)) for channel, own in cameras.items()},
+            transition=Transition(
+                slew_rate_deg_s=float(telescope.get("slew_rate_deg_s", 2.0)),
+                settle_s=float(telescope.get("settle_s", 5.0)),
+                filter_change_s=max(float(own.get("filter_change_s", 10.0)) for own in cameras.values()),
+            ),
+        )
+
+
+def candidates(session: Session) -> list[Sequence]:
+    """Give the sequences that may be in a schedule: observable, planned or executing, of a live request.
+
+    They are locked until the session ends, so that none moves on while it is planned.
+    """
+    statuses = SequenceStatus.OBSERVABLE, SequenceStatus.PLANNED, SequenceStatus.EXECUTING
+    live = RequestStatus.SUBMITTED, RequestStatus.EXECUTING
+    query = (
+        select(Sequence)
+        .join(Request)
+        .where(Sequence.status.in_(statuses), Request.status.in_(live))
+        .options(
+            selectinload(Sequence.request).selectinload(Request.programme),
+            selectinload(Sequence.albums).selectinload(Album.plans),
+        )
+        .order_by(Sequence.id)
+        .with_for_update(of=Sequence)
+    )
+    return list(session.scalars(query))
+
+
+def images_taken(session: Session, sequences: list[Sequence]) -> dict[int, int]:
+    """Count the complete images of each plan of some sequences."""
+    plans = [plan.id for sequence in sequences for album in sequence.albums for plan in album.plans]
+    counted = (
+        select(Image.plan_id, func.count())
+        .where(Image.complete, Image.plan_id.in_(plans))
+        .group_by(Image.plan_id)
+    )
+    return {plan_id: count for plan_id, count in session.execute(counted) if plan_id is not None}
+
+
+def duration_s(sequence: Sequence, overheads: Overheads, taken: dict[int, int]) -> float:
+    """Estimate how long a sequence takes: its channels expose side by side, so the longest one counts.
+
+    :param taken: images that are there already, by plan
+    :return: 0 if no image is missing
+    """
+    longest = max((_album_s(album, overheads, taken) for album in sequence.albums), default=0.0)
+    return longest + overheads.acquisition_s if longest > 0 else 0.0
+
+
+def block_of(sequence: Sequence, duration_s: float, start_unix_s: float) -> Block:
+    """Make a sequence's block.
+
+    :param start_unix_s: begin of the plan; what executes then is fixed, and ends later than that
+    """
+    started = None
+    if sequence.status is SequenceStatus.EXECUTING:
+        started = start_unix_s if sequence.started is None else sequence.started.timestamp()
+        duration_s = max(duration_s, start_unix_s - started + 1.0)
+    window = None
+    if sequence.window_start is not None or sequence.window_end is not None:
+        first, last = sequence.window_start, sequence.window_end
+        window = (
+            first.timestamp() if first is not None else float("-inf"),
+            last.timestamp() if last is not None else float("inf"),
+        )
+    return Block(
+        id=sequence.id,
+        ra_deg=sequence.ra_deg,
+        dec_deg=sequence.dec_deg,
+        duration_s=duration_s,
+        priority=sequence.priority,
+        min_altitude_deg=sequence.min_altitude_deg,
+        max_sun_altitude_deg=sequence.max_sun_altitude_deg,
+        min_moon_separation_deg=sequence.min_moon_separation_deg,
+        window=window,
+        filters=tuple(plan.filter for album in sequence.albums[:1] for plan in album.plans),
+        fixed_start_unix_s=started,
+        name=sequence.name,
+    )
+
+
+def _album_s(album: Album, overheads: Overheads, taken: dict[int, int]) -> float:
+    readout_s = overheads.readout_s[album.channel]
+    return sum(_missing(plan, taken) * (plan.exposure_time_s + readout_s) for plan in album.plans)
+
+
+def _missing(plan: Plan, taken: dict[int, int]) -> int:
+    return max(0, plan.number_of_images - taken.get(plan.id, 0))
