@@ -1,0 +1,290 @@
+"""An observatory that is only a picture: a made-up night over San Pedro Mártir, for panels to show.
+
+It imports neither pytest nor anything of the tests, so that a kernel in JupyterLab can import it too.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+from PIL import Image
+
+from pyros_kernel.safety import Reason, Safety, Verdict
+from pyros_kernel.snapshot import (
+    AgentView,
+    AlertView,
+    DeviceView,
+    ImageView,
+    LogLine,
+    NightView,
+    SequenceView,
+    Snapshot,
+)
+
+LATITUDE_DEG, LONGITUDE_DEG = 31.0443, -115.4637
+
+
+def at(hhmm: str, day: int = 23) -> float:
+    """Unix seconds of a time in the night of 22 November 2026."""
+    hour, minute = map(int, hhmm.split(":"))
+    return datetime(2026, 11, day, hour, minute, tzinfo=UTC).timestamp()
+
+
+NOW_S = at("07:12")
+NIGHT = NightView(
+    "2026-11-22", "observing", "GRB 261123A", at("00:36"), at("02:01"), at("12:58"), at("14:23")
+)
+
+
+def curve(ra_deg: float, dec_deg: float) -> tuple[tuple[float, float], ...]:
+    """Altitude through the night, every ten minutes."""
+    lat, dec = math.radians(LATITUDE_DEG), math.radians(dec_deg)
+    points = []
+    for s in np.arange(NIGHT.sunset_s, NIGHT.sunrise_s, 600.0):
+        days = (s - 946728000.0) / 86400.0
+        lst_deg = (280.46062 + 360.98564737 * days + LONGITUDE_DEG) % 360
+        hour_angle = math.radians(lst_deg - ra_deg)
+        sin_alt = math.sin(lat) * math.sin(dec) + math.cos(lat) * math.cos(dec) * math.cos(hour_angle)
+        points.append((float(s), round(math.degrees(math.asin(sin_alt)), 2)))
+    return tuple(points)
+
+
+def stars(seed: int, size: int = 256) -> bytes:
+    """A PNG of a star field."""
+    random = np.random.default_rng(seed)
+    frame = random.normal(18, 4, (size, size))
+    y, x = np.mgrid[:size, :size]
+    for cx, cy, flux in zip(*random.uniform(0, size, (2, 70)), random.pareto(1.1, 70) * 60, strict=True):
+        frame += min(flux, 3000) * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * 1.6**2))
+    shown = np.clip(np.arcsinh(np.clip(frame - 8, 0, None) / 12) * 60, 0, 255).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(shown).save(out, "PNG")
+    return out.getvalue()
+
+
+def verdict(**unsafe: str) -> Verdict:
+    """A verdict; ``humidity="humidity 91.0 % > 85 %"`` makes that one unsafe."""
+    fine = {
+        "rain": "rain: no",
+        "humidity": "humidity 54.0 %",
+        "wind_speed": "wind speed 6.3 m/s",
+        "wind_gust": "wind gust 9.1 m/s",
+        "cloud": "cloud 4.0 %",
+        "temperature": "temperature 3.4 °C",
+        "dew_gap": "dew gap 8.2 °C",
+        "ups": "mains power: yes",
+    }
+    reasons = tuple(
+        Reason(q, Safety.UNSAFE if q in unsafe else Safety.SAFE, unsafe.get(q, text), 4.0 + i, "close")
+        for i, (q, text) in enumerate(fine.items())
+    )
+    return Verdict(NOW_S - 3, Safety.UNSAFE if unsafe else Safety.SAFE, reasons)
+
+
+def _sequence(
+    id: int, name: str, who: str, status: str, slot: str, ra: float, dec: float, **more: bool
+) -> SequenceView:
+    start, end = (at(t) for t in slot.split("-"))
+    return SequenceView(id, name, who, status, "", start, end, curve=curve(ra, dec), **more)
+
+
+PLACED = (
+    _sequence(1, "M 33", "GALAXIES", "executed", "02:05-03:25", 23.46, 30.66),
+    _sequence(2, "WASP-33 b", "TRANSITS", "executed", "03:30-05:55", 36.71, 37.55),
+    _sequence(3, "NGC 1275", "GALAXIES", "interrupted", "06:00-07:04", 49.95, 41.51),
+    _sequence(4, "GRB 261123A", "GRB", "executing", "07:04-08:04", 70.0, 12.0, is_alert=True),
+    _sequence(5, "Crab pulsar", "TIMING", "planned", "08:10-09:20", 83.63, 22.01),
+    _sequence(6, "3C 273", "AGN", "planned", "11:40-12:50", 187.28, 2.05),
+    _sequence(7, "M 67", "STANDARDS", "planned", "09:30-11:30", 132.85, 11.81),
+)
+REJECTED = (
+    SequenceView(8, "Vega field", "STANDARDS", "observable", "never above 20° after dusk + 1 h", None, None),
+    SequenceView(9, "NGC 253", "GALAXIES", "observable", "quota of GALAXIES is used up", None, None),
+)
+DEVICES = (
+    DeviceView(
+        "colibri",
+        "telescope",
+        True,
+        True,
+        {
+            "state": "tracking",
+            "RA, Dec": "04 40 00.0  +12 00 00",
+            "Alt, Az": "68.4°  121.9°",
+            "airmass": "1.08",
+        },
+        0.8,
+        False,
+    ),
+    DeviceView(
+        "dome",
+        "dome",
+        True,
+        True,
+        {"shutter": "open", "azimuth": "122.4°", "slit": "on the telescope"},
+        1.2,
+        False,
+    ),
+    DeviceView(
+        "ddrago",
+        "camera_vis",
+        True,
+        False,
+        {"state": "exposing 14 of 30 s", "filter": "r", "detector": "−90.1 °C"},
+        0.9,
+        False,
+    ),
+    DeviceView(
+        "cagire",
+        "camera_nir",
+        False,
+        False,
+        {"state": "idle", "filter": "J", "detector": "−170.3 °C"},
+        184.0,
+        True,
+        "no answer from 127.0.0.1:11114 for 3 min",
+    ),
+    DeviceView("plc", "plc", True, True, {"outside": "3.4 °C, 54 %"}, 2.0, False),
+)
+ALERTS = (
+    AlertView(
+        1,
+        "ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1234567-689",
+        "GRB 261123A · Swift BAT",
+        "observing",
+        "strategy default: 12 × 30 s in r and J, priority 100",
+        at("07:03"),
+        70.0,
+        12.0,
+        {"parsed": 2.1, "stored": 6.4, "request": 11.8, "interrupt": 14.0, "slew": 19.3},
+    ),
+    AlertView(
+        2,
+        "ivo://nasa.gsfc.gcn/Fermi#GBM_Flt_Pos_1",
+        "Fermi GBM",
+        "ignored",
+        "error circle 12.4° > 1° of every strategy",
+        at("04:40"),
+        210.2,
+        -41.0,
+        {"parsed": 1.9, "stored": 5.5},
+    ),
+)
+AGENTS = (
+    AgentView("Majordome", "busy", "DO_SEQUENCE 4", NOW_S - 480, 0, 0, 0),
+    AgentView("AlertManager", "running", "PACKET", NOW_S - 483, 0, 0, 0),
+    AgentView("Scheduler", "running", "SCHEDULE", NOW_S - 481, 0, 0, 0),
+    AgentView("Monitoring", "running", "–", None, 0, 2, 0),
+    AgentView("Watcher", "hung", "TICK", NOW_S - 44, 7, 1, 2),
+)
+LOG = (
+    LogLine(at("07:03"), "INFO", "AlertManager", "packet of 4 311 bytes from 127.0.0.1"),
+    LogLine(at("07:03"), "INFO", "AlertManager", "GRB 261123A accepted by strategy default"),
+    LogLine(at("07:03"), "WARNING", "Majordome", "NGC 1275 interrupted by GRB 261123A"),
+    LogLine(at("07:04"), "INFO", "Majordome", "slew to 04 40 00 +12 00 00"),
+    LogLine(at("07:09"), "ERROR", "Monitoring", "cagire: no answer from 127.0.0.1:11114"),
+    LogLine(at("07:11"), "INFO", "Majordome", "plan 3 of 12: r, 30 s"),
+)
+
+
+def night() -> Snapshot:
+    """A night in full swing."""
+    return Snapshot(
+        time_s=NOW_S,
+        taken_real_s=time.monotonic(),
+        speed=1.0,
+        running=True,
+        site="COLIBRI, San Pedro Mártir",
+        latitude_deg=LATITUDE_DEG,
+        longitude_deg=LONGITUDE_DEG,
+        sun_altitude_deg=-63.2,
+        moon_altitude_deg=41.7,
+        moon_illumination=0.96,
+        night=NIGHT,
+        verdict=verdict(),
+        devices=DEVICES,
+        images=(
+            ImageView("ddrago", "data/2026-11-22/ddrago-0042.fits", "GRB 261123A · r 30 s", NOW_S - 21, stars(4)),
+            ImageView("cagire", "data/2026-11-22/cagire-0039.fits", "GRB 261123A · J 30 s", NOW_S - 190, stars(5)),
+        ),
+        placed=PLACED,
+        rejected=REJECTED,
+        alerts=ALERTS,
+        agents=AGENTS,
+        log=LOG,
+    )
+
+
+def stopped() -> Snapshot:
+    """An observatory that was not started."""
+    return Snapshot(
+        NOW_S, time.monotonic(), 1.0, False, "COLIBRI, San Pedro Mártir", LATITUDE_DEG, LONGITUDE_DEG,
+        math.nan, math.nan, math.nan, None, None,
+    )  # fmt: skip
+
+
+class StandIn:
+    """Give a picture, and note the commands with the thread they came from.
+
+    :param picture: what :meth:`snapshot` gives; may be replaced at any time
+    :param speed: observatory seconds per real second that the picture's time runs
+    """
+
+    def __init__(self, picture: Snapshot | None = None, speed: float = 0.0) -> None:
+        self.picture = picture or night()
+        self.speed = speed
+        self.commands: list[tuple[str, ...]] = []
+        self.threads: list[str] = []
+        self.refusal: Exception | None = None
+        self.broken: Exception | None = None
+        self._began = time.monotonic()
+
+    def snapshot(self) -> Snapshot:
+        if self.broken:
+            raise self.broken
+        now = time.monotonic()
+        time_s = self.picture.time_s + (now - self._began) * self.speed
+        return replace(self.picture, time_s=time_s, taken_real_s=now, speed=self.speed or 1.0)
+
+    def change(self, **fields: object) -> None:
+        """Change fields of the picture."""
+        self.picture = replace(self.picture, **fields)  # type: ignore[arg-type]
+
+    def in_state(self, status: str, reason: str = "") -> None:
+        """Change the state of the night."""
+        self.change(night=replace(NIGHT, status=status, reason=reason))
+
+    def start(self) -> None:
+        self._note("start")
+
+    def stop(self) -> None:
+        self._note("stop")
+
+    def observe(self) -> None:
+        self._note("observe")
+
+    def pause(self, reason: str) -> None:
+        self._note("pause", reason)
+        self.in_state("paused", reason)
+
+    def resume(self) -> None:
+        self._note("resume")
+        self.in_state("observing")
+
+    def stop_night(self, reason: str) -> None:
+        self._note("stop_night", reason)
+
+    def abort(self, reason: str) -> None:
+        self._note("abort", reason)
+
+    def _note(self, *command: str) -> None:
+        if self.refusal:
+            raise self.refusal
+        self.commands.append(command)
+        self.threads.append(threading.current_thread().name)

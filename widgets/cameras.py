@@ -1,0 +1,59 @@
+"""The cameras: what each does, and its last image."""
+
+from __future__ import annotations
+
+import ipywidgets as W
+
+from pyros_kernel.snapshot import DeviceView, ImageView, Snapshot
+from widgets.devices import device_body
+from widgets.tones import device_state
+from widgets.words import age_text, esc, frame, nothing, pill
+from widgets.writing import put
+
+
+class Cameras:
+    """A column per camera, made when the camera first shows in a snapshot."""
+
+    def __init__(self) -> None:
+        self.widget = W.HBox()
+        self.widget.add_class("pyros-card").add_class("pyros-cameras")
+        self._cameras: dict[str, _Camera] = {}
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Write state, caption and image of each camera."""
+        devices = {d.name: d for d in snapshot.devices if d.kind.startswith("camera")}
+        images = {i.camera: i for i in snapshot.images}
+        names = dict.fromkeys((*devices, *images))
+        for name in names:
+            camera = self._cameras.get(name)
+            if camera is None:
+                camera = self._cameras[name] = _Camera(name)
+            camera.draw(devices.get(name), images.get(name), snapshot.time_s)
+        put(self.widget, children=tuple(self._cameras[name].widget for name in names))
+
+
+class _Camera:
+    """One camera's column: state, last image, caption."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._state, self._image, self._caption = W.HTML(), W.Image(format="png"), W.HTML()
+        self._image.add_class("pyros-image")
+        self.widget = W.VBox([self._state, self._image, self._caption])
+        self.widget.add_class("pyros-camera")
+
+    def draw(self, device: DeviceView | None, image: ImageView | None, now_s: float) -> None:
+        aside = pill(*device_state(device)) if device else ""
+        put(self._state, value=frame(self._name, device_body(device) if device else "", aside))
+        if image is None:
+            put(self._image.layout, display="none")
+            put(self._caption, value=nothing("No image yet."))
+            return
+        put(self._image, value=image.png)
+        put(self._image.layout, display="")
+        age = age_text(max(0.0, now_s - image.time_s))
+        put(
+            self._caption,
+            value=f'<p class="caption"><span>{esc(image.caption)}</span> '
+            f'<small title="{esc(image.path)}">{age} ago</small></p>',
+        )

@@ -1,0 +1,171 @@
+// Altitude against time, in SVG. Texts are set as text nodes, colours come from style.css alone.
+const SVG = "http://www.w3.org/2000/svg";
+const TOP = 20, BOTTOM = 34, LEFT = 30, RIGHT = 34, HEIGHT = 264;
+const AIRMASSES = [[90, "1"], [56.4, "1.2"], [41.8, "1.5"], [30, "2"], [19.3, "3"]];
+
+function node(name, attributes, parent, text) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  if (parent) parent.append(made);
+  return made;
+}
+
+const hhmm = (s) => new Date(s * 1000).toISOString().slice(11, 16);
+
+function altitudeAt(points, s) {
+  for (let i = 1; i < points.length; i++) {
+    const [t0, a0] = points[i - 1], [t1, a1] = points[i];
+    if (t0 <= s && s <= t1) return t1 > t0 ? a0 + ((a1 - a0) * (s - t0)) / (t1 - t0) : a0;
+  }
+  return null;
+}
+
+function between(points, from, to) {
+  const cut = points.filter(([s]) => s > from && s < to);
+  const first = altitudeAt(points, from), last = altitudeAt(points, to);
+  if (first !== null) cut.unshift([from, first]);
+  if (last !== null) cut.push([to, last]);
+  return cut;
+}
+
+class Chart {
+  constructor(model, el) {
+    this.model = model;
+    this.id = "pyros-" + Math.random().toString(36).slice(2);
+    this.svg = node("svg", { class: "pyros-svg", role: "group", height: HEIGHT }, null);
+    el.append(this.svg);
+    this.size = new ResizeObserver(() => this.draw());
+    this.size.observe(el);
+    this.el = el;
+    this.redraw = () => this.draw();
+    this.tick = () => this.moveNow();
+    model.on("change:night change:curves", this.redraw);
+    model.on("change:now_s", this.tick);
+    this.draw();
+  }
+
+  close() {
+    this.size.disconnect();
+    this.model.off("change:night change:curves", this.redraw);
+    this.model.off("change:now_s", this.tick);
+  }
+
+  x(s) {
+    const { from_s, to_s } = this.night;
+    return LEFT + ((s - from_s) / (to_s - from_s)) * (this.width - LEFT - RIGHT);
+  }
+
+  y(altitude) {
+    const shown = Math.min(90, Math.max(0, altitude));
+    return TOP + (1 - shown / 90) * (HEIGHT - TOP - BOTTOM);
+  }
+
+  path(points) {
+    return "M" + points.map(([s, a]) => `${this.x(s).toFixed(1)},${this.y(a).toFixed(1)}`).join("L");
+  }
+
+  draw() {
+    this.night = this.model.get("night");
+    this.width = Math.max(280, this.el.clientWidth);
+    const svg = this.svg;
+    svg.replaceChildren();
+    svg.setAttribute("width", this.width);
+    svg.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
+    svg.setAttribute("aria-label", this.model.get("label"));
+    this.now = null;
+    if (!(this.night.to_s > this.night.from_s)) {
+      node("text", { class: "empty", x: this.width / 2, y: HEIGHT / 2, "text-anchor": "middle" }, svg,
+        "no night is planned yet");
+      return;
+    }
+    this.drawSky();
+    this.drawGrid();
+    for (const curve of this.model.get("curves")) this.drawCurve(curve);
+    this.now = node("g", { class: "now" }, svg);
+    node("line", { y1: TOP, y2: HEIGHT - BOTTOM }, this.now);
+    node("text", { y: TOP - 6, "text-anchor": "middle" }, this.now);
+    this.moveNow();
+  }
+
+  drawSky() {
+    const { sunset_s, dusk_s, dawn_s, sunrise_s } = this.night;
+    const top = TOP, height = HEIGHT - TOP - BOTTOM, right = this.width - RIGHT;
+    const defs = node("defs", {}, this.svg);
+    const glow = (name, first, last) => {
+      const gradient = node("linearGradient", { id: `${this.id}-${name}` }, defs);
+      node("stop", { offset: 0, class: first }, gradient);
+      node("stop", { offset: 1, class: last }, gradient);
+      return `url(#${this.id}-${name})`;
+    };
+    const band = (from, to, fill) => {
+      if (to > from) node("rect", { x: from, y: top, width: to - from, height, ...fill }, this.svg);
+    };
+    band(LEFT, right, { class: "sky" });
+    band(LEFT, this.x(sunset_s), { class: "day" });
+    band(this.x(sunset_s), this.x(dusk_s), { fill: glow("dusk", "glow", "dark") });
+    band(this.x(dawn_s), this.x(sunrise_s), { fill: glow("dawn", "dark", "glow") });
+    band(this.x(sunrise_s), right, { class: "day" });
+    for (const s of [dusk_s, dawn_s])
+      node("line", { class: "limit", x1: this.x(s), x2: this.x(s), y1: top, y2: top + height }, this.svg);
+  }
+
+  drawGrid() {
+    const { from_s, to_s } = this.night;
+    const right = this.width - RIGHT, floor = HEIGHT - BOTTOM;
+    for (const altitude of [0, 30, 60, 90]) {
+      const y = this.y(altitude);
+      node("line", { class: "grid", x1: LEFT, x2: right, y1: y, y2: y }, this.svg);
+      node("text", { class: "tick", x: LEFT - 5, y: y + 4, "text-anchor": "end" }, this.svg, `${altitude}°`);
+    }
+    for (const [altitude, airmass] of AIRMASSES)
+      node("text", { class: "tick", x: right + 5, y: this.y(altitude) + 4 }, this.svg, airmass);
+    node("text", { class: "tick axis", x: right + 5, y: floor + 4 }, this.svg, "airm.");
+    const hours = (to_s - from_s) / 3600;
+    const room = Math.max(1, Math.floor((right - LEFT) / 46));
+    const step = [1, 2, 3, 4, 6, 12].find((h) => hours / h <= room) || 24;
+    for (let s = Math.ceil(from_s / 3600) * 3600; s <= to_s; s += 3600) {
+      const labelled = (s / 3600) % step === 0, x = this.x(s);
+      node("line", { class: "mark", x1: x, x2: x, y1: floor, y2: floor + (labelled ? 5 : 3) }, this.svg);
+      if (labelled)
+        node("text", { class: "tick", x, y: floor + 17, "text-anchor": "middle" }, this.svg, hhmm(s));
+    }
+  }
+
+  drawCurve({ title, name, tone, status, start_s, end_s, points }) {
+    const up = points.filter(([, altitude]) => altitude > 0);
+    const group = node("g", { class: `curve ${tone} ${status}`, role: "img", tabindex: 0, "aria-label": title }, this.svg);
+    node("title", {}, group, title);
+    if (up.length > 1) node("path", { class: "whole", d: this.path(up) }, group);
+    if (start_s === null || end_s === null) return;
+    const slot = between(points, start_s, end_s);
+    const floor = HEIGHT - BOTTOM, x0 = this.x(start_s), x1 = this.x(end_s);
+    if (slot.length > 1) {
+      const line = this.path(slot);
+      node("path", { class: "turn", d: `${line}L${x1},${floor}L${x0},${floor}Z` }, group);
+      node("path", { class: "slot", d: line }, group);
+    }
+    node("rect", { class: "bar", x: x0, y: floor + 21, width: Math.max(2, x1 - x0 - 1), height: 8, rx: 2 }, group);
+    if (name.length * 6.4 < x1 - x0 && slot.length > 1) {
+      const top = Math.max(...slot.map(([, altitude]) => altitude));
+      node("text", { class: "name", x: (x0 + x1) / 2, y: Math.max(TOP + 10, this.y(top) - 7), "text-anchor": "middle" },
+        group, name);
+    }
+  }
+
+  moveNow() {
+    if (!this.now) return;
+    const now = this.model.get("now_s"), { from_s, to_s } = this.night;
+    this.now.setAttribute("visibility", now >= from_s && now <= to_s ? "visible" : "hidden");
+    this.now.setAttribute("transform", `translate(${this.x(now).toFixed(1)},0)`);
+    this.now.querySelector("text").textContent = hhmm(now);
+  }
+}
+
+function render({ model, el }) {
+  el.classList.add("pyros-chart-el");
+  const chart = new Chart(model, el);
+  return () => chart.close();
+}
+
+export default { render };

@@ -1,0 +1,51 @@
+"""The verdict as a tree of reasons, those against it first."""
+
+from __future__ import annotations
+
+from pyros_kernel.safety import Reason, Safety, Verdict
+from pyros_kernel.snapshot import Snapshot
+from widgets.tones import safety_tone
+from widgets.words import age_text, esc, frame, nothing, pill
+
+_CONSEQUENCES = {"close": "park, then close", "close_now": "close at once"}
+
+
+def safety_html(snapshot: Snapshot) -> str:
+    """Write the verdict and its reasons."""
+    verdict = snapshot.verdict
+    if verdict is None:
+        return frame(
+            "Safety", nothing("No verdict yet: without one the dome stays closed."), pill("warn", "unknown")
+        )
+    against = len(verdict.against)
+    head = (
+        "the dome may be open"
+        if verdict.safe
+        else f"{against} of {len(verdict.reasons)} against: the dome stays closed"
+    )
+    ordered = sorted(verdict.reasons, key=lambda r: (r.safety is Safety.SAFE, r.safety is Safety.UNKNOWN))
+    tree = "".join(_leaf(reason) for reason in ordered)
+    age = age_text(max(0.0, snapshot.time_s - verdict.time_s))
+    return frame(
+        "Safety",
+        f'<p class="verdict {safety_tone(verdict.safety)}">{esc(head)}</p><ul class="reasons">{tree}</ul>',
+        f"<small>judged {age} ago</small> {pill(safety_tone(verdict.safety), verdict.safety)}",
+    )
+
+
+def why_not_safe(verdict: Verdict | None) -> str:
+    """Say in a line why the dome must stay closed; empty if it may be open."""
+    if verdict is None:
+        return "there is no safety verdict yet"
+    return "" if verdict.safe else f"not safe: {verdict}"
+
+
+def _leaf(reason: Reason) -> str:
+    consequence = _CONSEQUENCES.get(reason.consequence, reason.consequence)
+    then = "" if reason.safety is Safety.SAFE or not consequence else f"<small>→ {esc(consequence)}</small>"
+    age = "" if reason.text.endswith("old)") else f'<span class="num">{age_text(reason.age_s)}</span>'
+    return (
+        f'<li class="{safety_tone(reason.safety)}">'
+        f'<span class="dot" role="img" aria-label="{esc(reason.safety)}"></span>'
+        f"<span>{esc(reason.text)} {then}</span>{age}</li>"
+    )

@@ -1,0 +1,43 @@
+"""The schedule in words: what was placed when, and what was not, and why."""
+
+from __future__ import annotations
+
+from pyros_kernel.snapshot import SequenceView, Snapshot
+from widgets.tones import sequence_tone
+from widgets.words import clock_text, esc, frame, nothing, pill, table
+
+
+def sequences_html(snapshot: Snapshot) -> str:
+    """Write the placed sequences in order, then the rejected ones with their reasons."""
+    if not (snapshot.placed or snapshot.rejected):
+        return frame("Sequences", nothing("Nothing is scheduled yet."))
+    placed = sorted(snapshot.placed, key=lambda s: s.start_s or 0.0)
+    rows = [*(_row(s) for s in placed), *(_row(s) for s in snapshot.rejected)]
+    aside = f"{len(snapshot.placed)} placed, {len(snapshot.rejected)} not"
+    return frame(
+        "Sequences",
+        f'<div class="scroll">{table(("UTC", "Sequence", "State"), rows, "Sequences")}</div>',
+        aside,
+    )
+
+
+def slot_text(sequence: SequenceView) -> str:
+    """Write when a sequence has its turn."""
+    if sequence.start_s is None or sequence.end_s is None:
+        return "–"
+    return f"{clock_text(sequence.start_s, '%H:%M')}–{clock_text(sequence.end_s, '%H:%M')}"
+
+
+def _row(sequence: SequenceView) -> str:
+    rejected = sequence.start_s is None
+    state = (
+        '<span class="pill idle"><i></i>not placed</span>'
+        if rejected
+        else pill(sequence_tone(sequence), sequence.status)
+    )
+    reason = f'<small class="note">{esc(sequence.reason)}</small>' if sequence.reason else ""
+    return (
+        f'<tr class="{"alert" if sequence.is_alert else ""}"><td class="num">{slot_text(sequence)}</td>'
+        f'<th scope="row">{esc(sequence.name)} <small>{esc(sequence.programme)}</small></th>'
+        f"<td>{state}{reason}</td></tr>"
+    )
