@@ -96,7 +96,5 @@ class Stateful:
         old = self.status
         if old is not None and target != old and target not in self.transitions[old]:
             allowed = ", ".join(sorted(self.transitions[old])) or "nothing: it is final"
-            raise IllegalTransition(
-                f"{self!r}: {old} → {target} is not allowed; from {old} it can go to {allowed}"
-            )
+            raise IllegalTransition(f"{self!r}: {old} → {target} is not allowed; from {old} it can go to {allowed}")
         return target

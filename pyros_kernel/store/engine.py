@@ -73,9 +73,7 @@ def _sqlite(address: URL) -> Engine:
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(
-            f"can't make {directory} for the database: {error}; set PYROS_DATA elsewhere"
-        ) from error
+        raise StoreError(f"can't make {directory} for the database: {error}; set PYROS_DATA elsewhere") from error
     engine = create_engine(address, max_overflow=-1)
 
     @event.listens_for(engine, "connect")

@@ -103,8 +103,7 @@ def _advance_sequences(session: Session, models: Iterable[type[Base]]) -> None:
         sequence = session.scalar(text("SELECT pg_get_serial_sequence(:table, 'id')"), {"table": name})
         session.execute(
             text(
-                f"SELECT setval(:sequence, GREATEST((SELECT max(id) FROM {name}),"
-                f" (SELECT last_value FROM {sequence})))"
+                f"SELECT setval(:sequence, GREATEST((SELECT max(id) FROM {name}), (SELECT last_value FROM {sequence})))"
             ),
             {"sequence": sequence},
         )

@@ -48,9 +48,7 @@ class Schedule(Stateful, Base):
     night_id: Mapped[int] = mapped_column(ForeignKey("night.id"), index=True)
 
     night: Mapped[Night] = relationship()
-    entries: Mapped[list[PlacedSequence]] = relationship(
-        back_populates="schedule", order_by="PlacedSequence.start"
-    )
+    entries: Mapped[list[PlacedSequence]] = relationship(back_populates="schedule", order_by="PlacedSequence.start")
 
 
 class PlacedSequence(Base):

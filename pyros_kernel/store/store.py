@@ -75,11 +75,10 @@ class Store:
         """
         self._enter(read_only)
         try:
-            with Session(self._reader if read_only else self._engine, expire_on_commit=False) as session:
+            engine = self._reader if read_only else self._engine
+            with Session(engine, expire_on_commit=False, autoflush=not read_only) as session:
                 yield session
-                if read_only:
-                    session.rollback()
-                else:
+                if not read_only:  # closing it rolls back, and leaves what was read as it was read
                     session.commit()
         finally:
             self._leave(read_only)
