@@ -1,0 +1,148 @@
+"""The AlertManager: hears of bursts, and asks the Majordome to look at once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, Protocol
+
+from pyros_kernel.agents.agent import Agent
+from pyros_kernel.agents.config import AgentConfig
+from pyros_kernel.agents.errors import NotDelivered, Refused
+from pyros_kernel.agents.message import Message
+from pyros_kernel.agents.sender import Sender
+from pyros_kernel.alerts import AlertInbox, NotStored, NotVoevent, Received, VtpReceiver, react
+from pyros_kernel.clock import Clock
+from pyros_kernel.settings import Settings
+from pyros_kernel.store import Store
+
+logger = logging.getLogger(__name__)
+
+# The thread that receives waits for the Majordome's word that it heard; without one no longer than this (real
+# seconds), so that the next packet's acknowledgement is not late.
+_TELL_TIMEOUT_S = 0.5
+
+
+class AlertServices(Protocol):
+    """What the AlertManager needs of the observatory."""
+
+    @property
+    def store(self) -> Store:
+        """Where alerts and requests are kept."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The observatory's time."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """Where the packets' files go."""
+        ...
+
+
+class AlertManager(Agent):
+    """Receive packets in a background thread; store, acknowledge, decide, and tell the Majordome.
+
+    :param port: TCP port for authors; 0 for any that is free
+    """
+
+    MSG_REPLAY = "Replay"
+    MSG_TARGET_OF_OPPORTUNITY = "Target of opportunity"
+
+    def __init__(
+        self,
+        services: AlertServices,
+        *,
+        port: int,
+        host: str = "127.0.0.1",
+        config: AgentConfig | None = None,
+    ) -> None:
+        super().__init__(Agent.ALERT_MANAGER, config=config, clock=services.clock)
+        self.actions_by_message[self.MSG_REPLAY] = self.replay
+        self._services = services
+        self._alerts = AlertInbox(services.store, services.settings.data, services.clock)
+        self._vtp = VtpReceiver(self._receive, self._act, host=host, port=port)
+        self._counts: Counter[str] = Counter()
+        self._counting = threading.Lock()
+        self._last_heard_s: float | None = None
+
+    @property
+    def port(self) -> int:
+        """The port on which authors are heard."""
+        return self._vtp.port
+
+    def work(self) -> None:
+        """Open the port, and finish what was acknowledged before a crash but not decided about."""
+        self._vtp.start()
+        for received in self._alerts.undecided():
+            logger.warning("alert %d was acknowledged before but not decided about", received.alert_id)
+            self._act(received)
+
+    def shutdown(self) -> None:
+        """Close the port."""
+        self._vtp.stop()
+
+    def status(self) -> dict[str, Any]:
+        """Describe the agent, with its port, when it last heard anything, and what became of it."""
+        with self._counting:
+            heard = {"port": self.port, "last_heard_s": self._last_heard_s, "counts": dict(self._counts)}
+        return super().status() | heard
+
+    def replay(self, message: Message) -> None:
+        """Take a packet from a file, given by its ``path``, as if it had come by the network."""
+        path = Path(str(message.payload["path"]))
+        try:
+            received = self._receive(path.read_bytes(), f"file:{path}", time.monotonic())
+        except (OSError, NotVoevent, NotStored) as error:
+            logger.error("can't replay %s: %s", path, error)
+            return
+        if received.duplicate:
+            logger.warning("%s was received before: alert %d", path, received.alert_id)
+        else:
+            self._act(received)
+
+    def _receive(self, raw: bytes, source: str, last_byte_s: float) -> Received:
+        try:
+            received = self._alerts.receive(raw, source, last_byte_s)
+        except (NotVoevent, NotStored):
+            self._count("refused")
+            raise
+        self._count("duplicate" if received.duplicate else "received")
+        return received
+
+    def _count(self, what: str) -> None:
+        with self._counting:
+            self._counts[what] += 1
+            self._last_heard_s = self.clock.unix_s()
+
+    def _act(self, received: Received) -> None:
+        reaction = react(self._services.store, received.alert_id, received.packet, self.clock, received.note)
+        self._count(reaction.status)
+        logger.info("alert %s: %s: %s", received.packet.ivorn, reaction.status, reaction.reason)
+        sequence = reaction.sequence
+        if sequence is None:
+            return
+        payload = {
+            "alert_id": received.alert_id,
+            "sequence_id": sequence.id,
+            "ra_deg": sequence.ra_deg,
+            "dec_deg": sequence.dec_deg,
+            "min_altitude_deg": sequence.min_altitude_deg,
+            "t0_monotonic_s": received.last_byte_s,
+            "steps": received.steps,
+        }
+        try:
+            Sender.send_to(
+                Agent.MAJORDOME,
+                self.MSG_TARGET_OF_OPPORTUNITY,
+                payload,
+                timeout_s=_TELL_TIMEOUT_S,
+                config=self.config,
+            )
+        except (NotDelivered, Refused) as error:
+            logger.warning("alert %d is scheduled like other requests: %s", received.alert_id, error)

@@ -1,0 +1,47 @@
+"""Alerts: packets from other observatories, stored before they are acknowledged, and turned into requests."""
+
+from pyros_kernel.alerts.framing import Deframer, FramingError, frame
+from pyros_kernel.alerts.inbox import AlertInbox, NotStored, Received
+from pyros_kernel.alerts.packet import Citation, Packet, parse
+from pyros_kernel.alerts.reaction import Reaction, react
+from pyros_kernel.alerts.replay import AlertReplay
+from pyros_kernel.alerts.request import UnusableStrategy, make_request
+from pyros_kernel.alerts.sendvo import NotDelivered, send
+from pyros_kernel.alerts.strategy import Decision, decide, gate
+from pyros_kernel.alerts.stream_table import STREAMS, stream_of
+from pyros_kernel.alerts.streams import Kind, PacketType, Stream
+from pyros_kernel.alerts.transport import DEFAULT_PORT, CannotListen, VtpReceiver
+from pyros_kernel.alerts.transport_message import Answer
+from pyros_kernel.alerts.tree import NotVoevent
+
+__all__ = [
+    "DEFAULT_PORT",
+    "STREAMS",
+    "AlertInbox",
+    "AlertReplay",
+    "Answer",
+    "CannotListen",
+    "Citation",
+    "Decision",
+    "Deframer",
+    "FramingError",
+    "Kind",
+    "NotDelivered",
+    "NotStored",
+    "NotVoevent",
+    "Packet",
+    "PacketType",
+    "Reaction",
+    "Received",
+    "Stream",
+    "UnusableStrategy",
+    "VtpReceiver",
+    "decide",
+    "frame",
+    "gate",
+    "make_request",
+    "parse",
+    "react",
+    "send",
+    "stream_of",
+]

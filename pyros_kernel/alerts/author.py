@@ -1,0 +1,133 @@
+"""One author's connection: frames come in, each is answered by an ack or a nak with the reason."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from pyros_kernel.alerts.framing import Deframer, FramingError, frame
+from pyros_kernel.alerts.inbox import NotStored, Received
+from pyros_kernel.alerts.transport_message import answer
+from pyros_kernel.alerts.tree import NotVoevent
+
+logger = logging.getLogger(__name__)
+
+# After a refusal what still comes is read and thrown away for so long (real seconds): closing at once would
+# make the other side's system drop the reason before it was read.
+_LINGER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """What all connections of a port share (see :class:`~pyros_kernel.alerts.transport.VtpReceiver`)."""
+
+    receive: Callable[[bytes, str, float], Received]
+    acknowledged: Callable[[Received], None]
+    local_ivo: str
+    max_bytes: int
+    deadline_s: float
+    arrived: Callable[[Author], None]
+    left: Callable[[Author], None]
+
+
+class Author(asyncio.Protocol):
+    """Serve one connection; any number of packets may come by it, one after the other."""
+
+    def __init__(self, taker: Taker) -> None:
+        self._taker = taker
+        self._frames = Deframer(taker.max_bytes)
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._source = "vtp:?"
+        self._refused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin (called by the event loop)."""
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername") or ("?", 0)
+        self._source = f"vtp:{peer[0]}:{peer[1]}"
+        self._limit(self._taker.deadline_s)
+        self._taker.arrived(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes (called by the event loop)."""
+        last_byte_s = time.monotonic()
+        if self._refused:
+            return
+        try:
+            for raw in self._frames.feed(data):
+                self._take(raw, last_byte_s)
+                self._limit(self._taker.deadline_s)
+        except FramingError as error:
+            self.refuse(str(error))
+
+    def eof_received(self) -> bool:
+        """Close when the other side has nothing more to say (called by the event loop)."""
+        if not self._refused and (pending := self._frames.pending):
+            logger.warning("%s closed with %s; nothing was taken from it", self._source, pending)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End (called by the event loop)."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._transport = None
+        self._taker.left(self)
+
+    def refuse(self, reason: str) -> None:
+        """Say why nothing more is taken from this connection, and close it."""
+        if self._refused:
+            return
+        self._refused = True
+        logger.warning("refused %s: %s", self._source, reason)
+        self._answer(False, self._taker.local_ivo, reason)
+        if self._transport is not None and self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._limit(_LINGER_S)
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _take(self, raw: bytes, last_byte_s: float) -> None:
+        try:
+            received = self._taker.receive(raw, self._source, last_byte_s)
+        except (NotVoevent, NotStored) as error:
+            logger.warning("refused a packet of %d bytes from %s: %s", len(raw), self._source, error)
+            self._answer(False, error.ivorn or self._taker.local_ivo, str(error))
+            return
+        text = "received before" if received.duplicate else "stored"
+        self._answer(True, received.packet.ivorn, text)
+        if received.duplicate:
+            return
+        received.note("acknowledged")
+        try:
+            self._taker.acknowledged(received)
+        except Exception:  # whatever comes after the acknowledgement must not end the connection
+            logger.exception("what follows on alert %s failed", received.packet.ivorn)
+
+    def _answer(self, ack: bool, origin: str, text: str) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        # A protocol's time stamp, not an observing matter: the system's time.
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        self._transport.write(frame(answer(ack, origin, self._taker.local_ivo, now, text)))
+
+    def _limit(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._transport is not None:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._too_late)
+
+    def _too_late(self) -> None:
+        if self._refused:
+            self.abort()
+        else:
+            pending = self._frames.pending or "no message"
+            self.refuse(f"after {self._taker.deadline_s:.0f} s only {pending} had come")

@@ -1,0 +1,88 @@
+"""When a packet says that something happened."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from astropy.time import Time
+
+from pyros_kernel.alerts.tree import Element, child, child_text
+
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_GPS_BEHIND_TAI_S = 19.0
+_SCALES = {"TDB": "tdb", "TT": "tt", "TAI": "tai", "GPS": "tai"}
+# Outside of these years nobody knows the leap seconds, so that other scales can't be brought to UTC.
+_FIRST_YEAR, _LAST_YEAR = 1972, 2035
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A time as the packet tells it.
+
+    :param text: its own words
+    :param utc: what they mean; None if there are none, or no such date
+    :param problem: why ``utc`` is None although there is a text
+    """
+
+    text: str
+    utc: datetime | None
+    problem: str = ""
+
+
+def read_moment(root: Element) -> Moment:
+    """Read the time of a VOEvent's event; an impossible date is no error."""
+    coords = root.find("{*}WhereWhen//{*}ObservationLocation//{*}AstroCoords")
+    text = "" if coords is None else child_text(coords, "Time", "TimeInstant", "ISOTime") or ""
+    if not text:
+        return Moment("", None)
+    try:
+        return Moment(text, to_utc(text, _scale(root, coords)))
+    except ValueError as error:
+        return Moment(text, None, f"the event's time {text!r} can't be: {error}")
+
+
+def to_utc(text: str, scale: str = "UTC") -> datetime:
+    """Bring an ISO 8601 time, in one of the VOEvent time scales, to UTC.
+
+    :param scale: UTC, TDB, TT, TAI or GPS
+    :raises ValueError: if there is no such time
+    """
+    match = _ISO.fullmatch(text.strip())
+    if match is None:
+        raise ValueError("it is not written as 2026-11-22T13:45:00.123")
+    *fields, fraction, zone = match.groups()
+    year, month, day, hour, minute, second = map(int, fields)
+    if second > 60:
+        raise ValueError("a minute has no such second")
+    # A leap second is counted on into the next minute, which datetime can hold.
+    try:
+        at = datetime(year, month, day, hour, minute, tzinfo=UTC)
+        at += timedelta(seconds=second, microseconds=round(float(f"0.{fraction or 0}") * 1e6)) - _offset(zone)
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+    if scale == "UTC":
+        return at
+    if not _FIRST_YEAR <= year <= _LAST_YEAR:
+        raise ValueError(f"in {year} {scale} can't be brought to UTC")
+    seconds_ahead = _GPS_BEHIND_TAI_S if scale == "GPS" else 0.0
+    time = Time((at + timedelta(seconds=seconds_ahead)).replace(tzinfo=None), scale=_SCALES[scale])
+    return time.utc.to_datetime(timezone=UTC)
+
+
+def _offset(zone: str | None) -> timedelta:
+    if zone in {None, "Z"}:
+        return timedelta()
+    assert zone is not None
+    hours, minutes = int(zone[1:3]), int(zone[-2:])
+    size = timedelta(hours=hours, minutes=minutes)
+    return -size if zone[0] == "-" else size
+
+
+def _scale(root: Element, coords: Element) -> str:
+    """Read the time scale from a coordinate system's name: ``TDB-ICRS-BARY``, ``FK5-UTC-GEO``."""
+    system = child(root, "WhereWhen", "ObsDataLocation", "ObservationLocation", "AstroCoordSystem")
+    names = (coords.get("coord_system_id"), None if system is None else system.get("id"))
+    words = "-".join(name for name in names if name).split("-")
+    return next((word for word in words if word in _SCALES), "UTC")

@@ -1,0 +1,201 @@
+"""What a VOEvent says, whoever sent it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from types import MappingProxyType
+
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.time import Time
+
+from pyros_kernel.alerts.moment import read_moment
+from pyros_kernel.alerts.position import read_position
+from pyros_kernel.alerts.stream_table import stream_of
+from pyros_kernel.alerts.streams import UNKNOWN, Kind, Stream
+from pyros_kernel.alerts.tree import Element, NotVoevent, canonical, child, read_tree
+
+ROLES = ("observation", "prediction", "utility", "test")
+VERSIONS = ("1.1", "2.0", "2.1")
+MAX_IVORN = 512
+MAX_WORD = 64
+_ROOT = re.compile(r"(?:\{https?://www\.ivoa\.net/xml/VOEvent/v(?:1\.1|2\.0|2\.1)\})?VOEvent")
+# IVOA Identifiers 2.0, and the local part that VOEvent asks for; "." and ".." are no names in a path.
+_IVORN = re.compile(r"ivo://[A-Za-z0-9][\w.~*'()+-]*(?:/(?!\.\.?(?:[/#]|$))[\w.~*'()+-]*)*#[!-;=?-~]+", re.ASCII)
+_YES = frozenset({"true", "1", "yes"})
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Another packet that a packet speaks of; ``cite`` is followup, supersedes or retraction."""
+
+    ivorn: str
+    cite: str
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A VOEvent, read once; angles in degrees (ICRS), times in UTC.
+
+    :param stream: where it comes from (``SWIFT``)
+    :param packet_type: what it is within the stream (``BAT_GRB_Pos``), with its GCN number, if it has one
+    :param trigger_id: the stream's own name of the event; empty if it gave none
+    :param position_problem: why nothing may be pointed at its position; empty if it is good
+    :param time_problem: why its time was not understood; empty if it was, or if there is none
+    :param params: every Param by name; in groups also as ``Group/Name``
+    :param digest: SHA-1 of the canonical XML, equal for copies that were only re-serialised
+    """
+
+    ivorn: str
+    role: str
+    version: str
+    stream: str
+    packet_type: str
+    packet_number: int | None
+    kind: Kind
+    trigger_id: str
+    event_utc: datetime | None
+    time_problem: str
+    ra_deg: float | None
+    dec_deg: float | None
+    error_deg: float | None
+    position_problem: str
+    is_retraction: bool
+    citations: tuple[Citation, ...]
+    digest: str
+    params: Mapping[str, str] = field(repr=False)
+    raw: bytes = field(repr=False)
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it was sent to try things out."""
+        return self.role == "test"
+
+    @cached_property
+    def event_time(self) -> Time | None:
+        """When it happened; None if the packet does not say, or tells an impossible date."""
+        return None if self.event_utc is None else Time(self.event_utc.timestamp(), format="unix", scale="utc")
+
+    @cached_property
+    def position(self) -> SkyCoord | None:
+        """Where it happened; None if that is not known well enough to point there."""
+        if self.position_problem:
+            return None
+        return SkyCoord(self.ra_deg, self.dec_deg, unit="deg", frame="icrs")
+
+    @cached_property
+    def error(self) -> u.Quantity | None:
+        """Radius of the error circle, as the packet gives it."""
+        return None if self.error_deg is None else self.error_deg * u.deg
+
+    @property
+    def title(self) -> str:
+        """Its name for people: ``SWIFT BAT_GRB_Pos 1125809``."""
+        return " ".join(word for word in (self.stream, self.packet_type, self.trigger_id) if word)
+
+
+def parse(raw: bytes) -> Packet:
+    """Read a VOEvent 2.0, 1.1 or 2.1.
+
+    :raises NotVoevent: if it is none; the message says what is wrong
+    """
+    root = read_tree(raw)
+    ivorn = _check(root)
+    stream = stream_of(ivorn)
+    params = _params(root)
+    number = _whole(params.get("Packet_Type"))
+    known = UNKNOWN if number is None else stream.packets.get(number, UNKNOWN)
+    citations = _citations(root)
+    moment = read_moment(root)
+    position = read_position(root, params.get("Coords_String", ""), known.kind)
+    return Packet(
+        ivorn=ivorn,
+        role=root.get("role", "observation"),
+        version=root.get("version", ""),
+        stream=stream.name[:MAX_WORD],
+        packet_type=(known.name or _type_from(ivorn))[:MAX_WORD],
+        packet_number=number,
+        kind=known.kind,
+        trigger_id=_trigger(stream, params)[:MAX_WORD],
+        event_utc=moment.utc,
+        time_problem=moment.problem,
+        ra_deg=position.ra_deg,
+        dec_deg=position.dec_deg,
+        error_deg=position.error_deg,
+        position_problem=position.problem,
+        is_retraction=_is_retraction(known.kind, params, citations, ivorn),
+        citations=citations,
+        digest=hashlib.sha1(canonical(root), usedforsecurity=False).hexdigest(),
+        params=MappingProxyType(params),
+        raw=raw,
+    )
+
+
+def _check(root: Element) -> str:
+    """Give the IVORN of what is a VOEvent by its root element."""
+    if _ROOT.fullmatch(root.tag) is None:
+        raise NotVoevent(f"the root element is {root.tag[:200]}, not a VOEvent 1.1, 2.0 or 2.1")
+    ivorn = root.get("ivorn", "")
+    if len(ivorn) > MAX_IVORN or _IVORN.fullmatch(ivorn) is None:
+        raise NotVoevent(f"ivorn={ivorn[:200]!r} is not an identifier such as ivo://authority/stream#event")
+    if (version := root.get("version", "")) not in VERSIONS:
+        raise NotVoevent(f"version={version[:200]!r} is not one of {', '.join(VERSIONS)}", ivorn)
+    if (role := root.get("role", "observation")) not in ROLES:
+        raise NotVoevent(f"role={role[:200]!r} is not one of {', '.join(ROLES)}", ivorn)
+    return ivorn
+
+
+def _params(root: Element) -> dict[str, str]:
+    what = child(root, "What")
+    found: dict[str, str] = {}
+    if what is None:
+        return found
+    for param in what.iter("{*}Param"):
+        name, value = param.get("name"), param.get("value")
+        if not name or value is None:
+            continue
+        group = param.getparent().get("name")
+        if group:
+            found.setdefault(f"{group}/{name}", value.strip())
+        found.setdefault(name, value.strip())
+    return found
+
+
+def _citations(root: Element) -> tuple[Citation, ...]:
+    found = root.iterfind("{*}Citations/{*}EventIVORN")
+    return tuple(Citation((e.text or "").strip(), e.get("cite", "followup")) for e in found)
+
+
+def _is_retraction(kind: Kind, params: Mapping[str, str], citations: tuple[Citation, ...], ivorn: str) -> bool:
+    """Look in each of the places where senders tell it."""
+    return (
+        kind is Kind.RETRACTION
+        or any(c.cite == "retraction" for c in citations)
+        or params.get("AlertType", "").lower() == "retraction"
+        or any(params.get(name, "").lower() in _YES for name in ("Retraction", "RetractFlag"))
+        or "retraction" in ivorn.partition("#")[2].lower()
+    )
+
+
+def _trigger(stream: Stream, params: Mapping[str, str]) -> str:
+    return next((params[name] for name in stream.trigger_params if params.get(name)), "")
+
+
+def _type_from(ivorn: str) -> str:
+    """Guess the type of a packet that is not in the table from its IVORN."""
+    address, _, local = ivorn.removeprefix("ivo://").partition("#")
+    authority, _, path = address.partition("/")
+    if authority != "nasa.gsfc.gcn":
+        return path.strip("_-/") or authority
+    words = re.match(r"[A-Za-z][A-Za-z_-]*", local)
+    return words[0].strip("_-") if words else "event"
+
+
+def _whole(text: str | None) -> int | None:
+    # A number longer than this is no packet type, and int() takes quadratic time for it.
+    return int(text) if text is not None and re.fullmatch(r"[+-]?[0-9]{1,9}", text) else None

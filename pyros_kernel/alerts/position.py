@@ -1,0 +1,73 @@
+"""Where a packet says that something happened, and whether that may be believed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pyros_kernel.alerts.streams import Kind
+from pyros_kernel.alerts.tree import Element, child_text
+
+# Error circles from this radius on hold the whole sky: the sender did not know.
+WHOLE_SKY_DEG = 180.0
+_NOT_A_SOURCE = {
+    "pointing_direction": "the position is where the spacecraft points, not where the event is",
+    "unavailable/inappropriate": "the packet says itself that its position is unavailable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A position as the packet tells it, in degrees, believed or not.
+
+    FK5 (J2000) and ICRS lie within 0.1 arcsec of each other and are taken as one.
+
+    :param problem: why nothing may be pointed at it; empty if it is good
+    """
+
+    ra_deg: float | None
+    dec_deg: float | None
+    error_deg: float | None
+    problem: str
+
+
+def read_position(root: Element, coords_string: str, kind: Kind) -> Position:
+    """Read and judge the position of a VOEvent.
+
+    :param coords_string: the Param of this name, with which GCN tells what its position is
+    :param kind: what the packet tells
+    """
+    found = root.find("{*}WhereWhen//{*}ObservationLocation//{*}Position2D")
+    if found is None:
+        return Position(None, None, None, "the packet has no position")
+    ra_text, dec_text = child_text(found, "Value2", "C1"), child_text(found, "Value2", "C2")
+    ra_deg, dec_deg = _number(ra_text), _number(dec_text)
+    error_deg = _number(child_text(found, "Error2Radius"))
+    unit = (found.get("unit") or "deg").strip()
+    if ra_deg is None or dec_deg is None:
+        problem = f"the position ({ra_text}, {dec_text}) is not a number"
+    elif unit not in {"deg", "deg-deg", "deg deg"}:
+        problem = f"the position is in {unit}, only degrees are understood"
+    else:
+        problem = _problem(ra_deg, dec_deg, error_deg) or _NOT_A_SOURCE.get(coords_string, "")
+        if not problem and kind is Kind.POINTING:
+            problem = _NOT_A_SOURCE["pointing_direction"]
+    return Position(ra_deg, dec_deg, error_deg, problem)
+
+
+def _problem(ra_deg: float, dec_deg: float, error_deg: float | None) -> str:
+    if not (0 <= ra_deg < 360 and -90 <= dec_deg <= 90):
+        return f"the position ({ra_deg}, {dec_deg}) is out of range"
+    if ra_deg == 0 and dec_deg == 0:
+        return "the position (0, 0) is a placeholder"
+    if error_deg is not None and not 0 <= error_deg < WHOLE_SKY_DEG:
+        return f"an error radius of {error_deg} degrees says that the position is not known"
+    return ""
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

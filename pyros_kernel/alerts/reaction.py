@@ -1,0 +1,105 @@
+"""What is done about an alert that is stored: one transaction, and one only however often it is asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pyros_kernel.alerts.packet import Packet
+from pyros_kernel.alerts.request import (
+    UnusableStrategy,
+    change_request,
+    find_request,
+    make_request,
+    withdraw_request,
+)
+from pyros_kernel.alerts.strategy import decide
+from pyros_kernel.clock import Clock
+from pyros_kernel.store import Alert, AlertStatus, Request, RequestStatus, Sequence, Store, Strategy
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What became of an alert.
+
+    :param reason: why, in words
+    :param sequence: what is to be observed now, detached; None if nothing new is
+    """
+
+    alert_id: int
+    status: AlertStatus
+    reason: str
+    sequence: Sequence | None
+
+
+def react(
+    store: Store,
+    alert_id: int,
+    packet: Packet,
+    clock: Clock,
+    note: Callable[[str], dict[str, float]],
+) -> Reaction:
+    """Decide about a stored alert and make, change or withdraw its request.
+
+    An alert that was decided about before is left as it is.
+
+    :param note: called with the name of each step that is reached; gives all steps so far, which the alert keeps
+    """
+    now_s = clock.unix_s()
+    with store.session() as session:
+        alert = session.get_one(Alert, alert_id)
+        if alert.status is not AlertStatus.RECEIVED:
+            return Reaction(alert_id, alert.status, alert.reason, None)
+        sequence = _decide(session, alert, packet, now_s, note)
+        alert.steps = {**alert.steps, **note("requested" if sequence else "decided")}
+        return Reaction(alert_id, alert.status, alert.reason, sequence)
+
+
+def _decide(
+    session: Session, alert: Alert, packet: Packet, now_s: float, note: Callable[[str], object]
+) -> Sequence | None:
+    request = find_request(session, alert, packet)
+    if packet.is_retraction and not packet.is_test and request is not None:
+        count = withdraw_request(session, alert, request)
+        alert.become(AlertStatus.IGNORED, f"it retracts {request.name}: {count} sequences cancelled")
+        return None
+    strategies = list(session.scalars(select(Strategy)))
+    unusable: list[str] = []
+    while True:
+        decision = decide(packet, strategies, now_s)
+        note("decided")
+        if decision.strategy is None:
+            alert.become(AlertStatus.IGNORED, "; ".join((*unusable, *decision.reasons)))
+            return None
+        alert.strategy = decision.strategy
+        if request is not None:
+            return _follow(session, alert, request)
+        try:
+            sequence = make_request(session, alert, decision.strategy, datetime.fromtimestamp(now_s, UTC))
+        except UnusableStrategy as error:
+            # Whoever wrote it must hear of it; the burst must not wait until it is mended.
+            logger.error("%s; the next strategy is asked", error)
+            unusable.append(str(error))
+            alert.strategy = None
+            strategies.remove(decision.strategy)
+            continue
+        alert.become(AlertStatus.ACCEPTED, "; ".join((f"strategy {decision.strategy.name!r}", *unusable)))
+        return sequence
+
+
+def _follow(session: Session, alert: Alert, request: Request) -> Sequence | None:
+    """Let the one request of an event follow a later packet."""
+    if request.status is RequestStatus.CANCELLED:
+        alert.become(AlertStatus.IGNORED, f"{request.name} is cancelled: {request.reason}")
+        return None
+    changed = change_request(session, alert, request)
+    what = "has its position now" if changed else "keeps its position: it is as good, or has begun"
+    alert.become(AlertStatus.ACCEPTED, f"{request.name} {what}")
+    return changed[0] if changed else None

@@ -1,0 +1,172 @@
+"""From an alert to the one request for its event: made by the first packet, changed by those that follow.
+
+``Strategy.observation`` says what is made:
+
+- ``programme``: name of the scientific programme
+- ``albums``: channel → plans, each ``{"filter": "r", "exposure_time_s": 60, "number_of_images": 6}``
+- ``user``: who asks; ``pyros`` if left out
+- ``priority_offset``: added to the programme's priority
+- ``window_s``: how long after the alert it may be observed, seconds; without end if left out
+- ``min_altitude_deg``, ``max_sun_altitude_deg``, ``min_moon_separation_deg``: as on a sequence
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Listing
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from pyros_kernel.alerts.packet import Packet
+from pyros_kernel.store import (
+    Album,
+    Alert,
+    AlertStatus,
+    Channel,
+    Plan,
+    Request,
+    RequestKind,
+    RequestStatus,
+    ScientificProgramme,
+    Sequence,
+    SequenceStatus,
+    Strategy,
+    User,
+)
+
+_KEYS = {"programme", "albums", "user", "priority_offset", "window_s"}
+_LIMITS = {"min_altitude_deg", "max_sun_altitude_deg", "min_moon_separation_deg"}
+# Numbers that senders use for "no trigger": packets that share them have nothing to do with each other.
+_NO_TRIGGER = {"", "0", "-1", "99999", "16777215"}
+_UNBEGUN = {SequenceStatus.DRAFT, SequenceStatus.OBSERVABLE, SequenceStatus.PLANNED}
+_ENDED = {RequestStatus.COMPLETE, RequestStatus.FAILED, RequestStatus.CANCELLED}
+
+
+class UnusableStrategy(Exception):
+    """A strategy's observation can't be made into a request; the message says which key, and why."""
+
+
+def make_request(session: Session, alert: Alert, strategy: Strategy, now: datetime) -> Sequence:
+    """Make the request of an alert, with its sequence, albums and plans, ready to be observed.
+
+    :param now: observatory time, UTC
+    :return: the sequence, with its id
+    :raises UnusableStrategy: if the strategy does not say what to observe in words that are understood
+    """
+    wishes = dict(strategy.observation)
+    if unknown := sorted(set(wishes) - _KEYS - _LIMITS):
+        raise _unusable(strategy, f"unknown keys {', '.join(unknown)}")
+    if alert.ra_deg is None or alert.dec_deg is None:
+        raise ValueError(f"{alert!r} has no position")
+    words = (alert.stream, alert.packet_type, alert.trigger_id)
+    name = " ".join(word for word in words if word)[:128]
+    try:
+        request = Request(
+            name=name,
+            kind=RequestKind.ALERT,
+            status=RequestStatus.DRAFT,
+            created=now,
+            user=_named(session, User, User.username, wishes.get("user", "pyros"), strategy),
+            programme=_named(session, ScientificProgramme, ScientificProgramme.name, wishes["programme"], strategy),
+        )
+        window_s = wishes.get("window_s")
+        sequence = Sequence(
+            name=name,
+            status=SequenceStatus.DRAFT,
+            target=name,
+            ra_deg=alert.ra_deg,
+            dec_deg=alert.dec_deg,
+            priority_offset=float(wishes.get("priority_offset", 0.0)),
+            window_start=now,
+            window_end=None if window_s is None else now + timedelta(seconds=float(window_s)),
+            request=request,
+            albums=[_album(channel, plans) for channel, plans in wishes["albums"].items()],
+            **{key: float(wishes[key]) for key in _LIMITS & set(wishes)},
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _unusable(strategy, f"not understood: {error!r}") from error
+    if not any(album.plans for album in sequence.albums):
+        raise _unusable(strategy, "there are no plans")
+    reason = f"alert {alert.ivorn}"
+    request.become(RequestStatus.SUBMITTED, reason)
+    sequence.become(SequenceStatus.OBSERVABLE, reason)
+    session.add(sequence)
+    alert.request = request
+    session.flush()
+    return sequence
+
+
+def find_request(session: Session, alert: Alert, packet: Packet) -> Request | None:
+    """Find the request of the same event: by the stream's trigger, or by what the packet cites."""
+    same: list[ColumnElement[bool]] = [Alert.ivorn.in_([c.ivorn for c in packet.citations if c.ivorn])]
+    if alert.trigger_id.lstrip("0") not in _NO_TRIGGER:
+        same.append((Alert.stream == alert.stream) & (Alert.trigger_id == alert.trigger_id))
+    query = (
+        select(Request)
+        .join(Alert, Alert.request_id == Request.id)
+        .where(or_(*same), Alert.id != alert.id)
+        .order_by(Alert.id.desc())
+        .limit(1)
+    )
+    return session.scalars(query).first()
+
+
+def change_request(session: Session, alert: Alert, request: Request) -> Listing[Sequence]:
+    """Give a request the position of a later packet of the same event, unless it is less certain.
+
+    :return: the sequences that were changed, and have not begun
+    """
+    alert.request = request
+    best = session.scalars(select(Alert.error_deg).where(Alert.request_id == request.id, Alert.id != alert.id)).all()
+    known = [error_deg for error_deg in best if error_deg is not None]
+    if known and (alert.error_deg is None or alert.error_deg > min(known)):
+        return []
+    assert alert.ra_deg is not None and alert.dec_deg is not None  # the gate let it pass
+    changed = [s for s in request.sequences if s.status in _UNBEGUN]
+    for sequence in changed:
+        sequence.ra_deg, sequence.dec_deg = alert.ra_deg, alert.dec_deg
+    return changed
+
+
+def withdraw_request(session: Session, alert: Alert, request: Request) -> int:
+    """Cancel what has not begun of a request whose event was retracted; what runs is not interrupted.
+
+    :return: how many sequences were cancelled
+    """
+    reason = f"retracted by {alert.ivorn}"
+    cancelled = [s for s in request.sequences if s.status in _UNBEGUN]
+    for sequence in cancelled:
+        sequence.become(SequenceStatus.CANCELLED, reason)
+    if len(cancelled) == len(request.sequences) and request.status not in _ENDED:
+        request.become(RequestStatus.CANCELLED, reason)
+    for earlier in session.scalars(select(Alert).where(Alert.request_id == request.id, Alert.id != alert.id)):
+        if earlier.status is not AlertStatus.RETRACTED:
+            earlier.become(AlertStatus.RETRACTED, reason)
+    return len(cancelled)
+
+
+def _named(session: Session, model: Any, column: Any, name: str, strategy: Strategy) -> Any:
+    found = session.scalars(select(model).where(column == name)).one_or_none()
+    if found is None:
+        raise _unusable(strategy, f"there is no {model.__tablename__} named {name!r}")
+    return found
+
+
+def _unusable(strategy: Strategy, why: str) -> UnusableStrategy:
+    return UnusableStrategy(f"the observation of strategy {strategy.name!r} can't be used: {why}")
+
+
+def _album(channel: str, plans: list[dict[str, Any]]) -> Album:
+    return Album(
+        channel=Channel(channel),
+        plans=[
+            Plan(
+                filter=str(plan["filter"]),
+                exposure_time_s=float(plan["exposure_time_s"]),
+                number_of_images=int(plan.get("number_of_images", 1)),
+            )
+            for plan in plans
+        ],
+    )

@@ -1,0 +1,148 @@
+"""Which strategy wants an alert, and why the others don't.
+
+``Strategy.conditions`` (all that are given must hold; an unknown key makes the strategy unusable):
+
+- ``streams``: names of streams (``["SWIFT", "SVOM"]``); any if left out
+- ``packet_types``: names (``["BAT_GRB_Pos", "XRT_Pos"]``); any if left out
+- ``kinds``: kinds of packets (:class:`~pyros_kernel.alerts.streams.Kind`; ``["position"]``); any if left out
+- ``max_error_deg``: largest error radius, degrees
+- ``max_age_s``: longest time since the event, seconds; an unknown time is then refused
+- ``refuse``: Param → value that must not be (``{"StarTrack_Lost_Lock": "true"}``), compared without case
+- ``require``: Param → value that must be
+
+``Strategy.observation`` (see :mod:`pyros_kernel.alerts.request`): ``programme``, ``albums``, and optionally
+``user``, ``priority_offset``, ``window_s``, ``min_altitude_deg``, ``max_sun_altitude_deg``,
+``min_moon_separation_deg``.
+
+Of several strategies that want an alert the one of largest ``order`` wins; the default one comes last.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pyros_kernel.alerts.packet import Packet
+from pyros_kernel.store import Strategy
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of an alert.
+
+    :param strategy: the strategy that wants it; None if it is ignored
+    :param reasons: why it is ignored, or why other strategies did not want it; sentences for people
+    """
+
+    strategy: Strategy | None
+    reasons: tuple[str, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether a request is made or changed."""
+        return self.strategy is not None
+
+    def __str__(self) -> str:
+        return "; ".join(self.reasons)
+
+
+def gate(packet: Packet) -> str:
+    """Say why no strategy may move anything for this packet; empty if one may.
+
+    :param packet: the packet as it was read
+    """
+    if packet.role != "observation":
+        return f"its role is {packet.role}, not observation"
+    if packet.is_retraction:
+        return "it is a retraction"
+    return packet.position_problem or packet.time_problem
+
+
+def decide(packet: Packet, strategies: Iterable[Strategy], now_s: float) -> Decision:
+    """Find the strategy that wants an alert.
+
+    :param now_s: observatory time, unix seconds UTC
+    """
+    if refusal := gate(packet):
+        return Decision(None, (refusal,))
+    reasons: list[str] = []
+    for strategy in sorted(strategies, key=lambda s: (s.is_default, -s.order, s.name)):
+        objection = _objection(strategy, packet, now_s)
+        if not objection:
+            return Decision(strategy, tuple(reasons))
+        reasons.append(f"strategy {strategy.name!r}: {objection}")
+    return Decision(None, tuple(reasons) or ("no strategy is enabled",))
+
+
+def _objection(strategy: Strategy, packet: Packet, now_s: float) -> str:
+    if not strategy.enabled:
+        return "it is switched off"
+    try:
+        checks = [(_CHECKS[key], wanted) for key, wanted in strategy.conditions.items()]
+        return next((why for check, wanted in checks if (why := check(wanted, packet, now_s))), "")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        # Whoever wrote it must hear of it, and the other strategies must still be asked.
+        logger.error("strategy %r can't be used: condition %s is not understood", strategy.name, error)
+        return f"it can't be used: condition {error} is not understood (known: {', '.join(_CHECKS)})"
+
+
+def _stream(wanted: Any, packet: Packet, _now_s: float) -> str:
+    return "" if packet.stream in list(wanted) else f"stream {packet.stream} is not among {_words(wanted)}"
+
+
+def _type(wanted: Any, packet: Packet, _now_s: float) -> str:
+    if packet.packet_type in list(wanted):
+        return ""
+    return f"packet type {packet.packet_type} is not among {_words(wanted)}"
+
+
+def _kind(wanted: Any, packet: Packet, _now_s: float) -> str:
+    return "" if packet.kind in list(wanted) else f"its kind, {packet.kind}, is not among {_words(wanted)}"
+
+
+def _error(wanted: Any, packet: Packet, _now_s: float) -> str:
+    if packet.error_deg is None:
+        return "its error radius is not known"
+    if packet.error_deg <= float(wanted):
+        return ""
+    return f"its error radius {packet.error_deg:g}° is larger than {float(wanted):g}°"
+
+
+def _age(wanted: Any, packet: Packet, now_s: float) -> str:
+    if packet.event_utc is None:
+        return "its age is not known: the packet gives no time"
+    age_s = now_s - packet.event_utc.timestamp()
+    return "" if age_s <= float(wanted) else f"the event was {age_s:.0f} s ago, more than {float(wanted):.0f} s"
+
+
+def _refuse(wanted: Any, packet: Packet, _now_s: float) -> str:
+    found = [name for name, value in wanted.items() if _says(packet, name, value)]
+    return f"{found[0]} is {packet.params[found[0]]}" if found else ""
+
+
+def _require(wanted: Any, packet: Packet, _now_s: float) -> str:
+    missing = [name for name, value in wanted.items() if not _says(packet, name, value)]
+    return f"{missing[0]} is {packet.params.get(missing[0], 'not given')}" if missing else ""
+
+
+def _says(packet: Packet, name: str, value: object) -> bool:
+    return packet.params.get(name, "").lower() == str(value).lower()
+
+
+def _words(wanted: Any) -> str:
+    return ", ".join(map(str, wanted))
+
+
+_CHECKS: dict[str, Callable[[Any, Packet, float], str]] = {
+    "streams": _stream,
+    "packet_types": _type,
+    "kinds": _kind,
+    "max_error_deg": _error,
+    "max_age_s": _age,
+    "refuse": _refuse,
+    "require": _require,
+}

@@ -1,0 +1,45 @@
+"""What is known of the alert streams, and of one that nobody has heard of before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a packet tells."""
+
+    TRIGGER = "trigger"  # something happened; where is not known yet
+    POSITION = "position"
+    PRODUCT = "product"  # data about an event that was announced before
+    POINTING = "pointing"  # where a spacecraft looks: a position, but not of an event
+    RETRACTION = "retraction"
+    TEST = "test"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PacketType:
+    """One kind of packet of a stream."""
+
+    name: str
+    kind: Kind
+
+
+UNKNOWN = PacketType("", Kind.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One source of alerts.
+
+    :param name: how it is called in strategies and tables
+    :param addresses: beginnings of its IVORNs, after ``ivo://``
+    :param trigger_params: names of the Params that hold the trigger's identity, the first found counts
+    :param packets: Packet_Type → what it is
+    """
+
+    name: str
+    addresses: tuple[str, ...]
+    trigger_params: tuple[str, ...] = ("TrigID",)
+    packets: dict[int, PacketType] = field(default_factory=dict[int, PacketType])
