@@ -50,9 +50,7 @@ class Clock:
     :raises ValueError: if ``speed`` is not positive
     """
 
-    def __init__(
-        self, epoch: Time | None = None, speed: float = 1.0, *, anchor_s: float | None = None
-    ) -> None:
+    def __init__(self, epoch: Time | None = None, speed: float = 1.0, *, anchor_s: float | None = None) -> None:
         if not speed > 0:
             raise ValueError(f"clock speed must be positive, got {speed}")
         self.speed = float(speed)

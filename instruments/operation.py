@@ -35,6 +35,9 @@ class Operation(Generic[R]):
     :param command: what was asked of it
     :param eta_s: how long the device says it takes, in observatory seconds
     :param on_cancel: called once by :meth:`cancel`, to stop the hardware
+
+    ``sent_monotonic_s`` is the reading of ``time.monotonic()`` right after the command's last byte was given to
+    the socket; None for an operation that has no such moment.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Operation(Generic[R]):
     ) -> None:
         self.device, self.command, self.eta_s = device, command, eta_s
         self.progress = 0.0
+        self.sent_monotonic_s: float | None = None
         self._on_cancel = on_cancel
         self._state = OperationState.RUNNING
         self._result: R | None = None

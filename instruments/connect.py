@@ -1,0 +1,49 @@
+"""Choose the back end of an instrument by its address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from instruments.clock import Clock
+from instruments.instrument import Instrument
+from instruments.pyros.camera import PyrosCamera
+from instruments.pyros.dome import PyrosDome
+from instruments.pyros.plc import PyrosPlc
+from instruments.pyros.telescope import PyrosTelescope
+
+_Make = Callable[[str, str, Clock], Instrument[Any]]
+
+_BACK_ENDS: dict[str, dict[str, _Make]] = {
+    "pyros": {
+        "telescope": PyrosTelescope,
+        "camera_vis": PyrosCamera,
+        "camera_nir": PyrosCamera,
+        "dome": PyrosDome,
+        "plc": PyrosPlc,
+    }
+}
+
+
+def open_instrument(kind: str, name: str, address: str, clock: Clock) -> Instrument[Any]:
+    """Make the instrument that an address names; it is not connected yet.
+
+    :param kind: ``telescope``, ``camera_vis``, ``camera_nir``, ``dome`` or ``plc``
+    :param name: name of the device in the store
+    :param address: e.g. ``pyros://127.0.0.1:11110/TELESCOPE``
+    :param clock: the observatory's
+    :raises ValueError: if no back end has this scheme or kind, or the address is malformed
+    """
+    scheme = urlsplit(address).scheme
+    kinds = _BACK_ENDS.get(scheme)
+    if kinds is None:
+        known = ", ".join(f"{s}://" for s in _BACK_ENDS)
+        raise ValueError(f"{name}: no back end for {address!r}; an address begins with one of: {known}")
+    make = kinds.get(kind)
+    if make is None:
+        raise ValueError(f"{name}: the {scheme} back end has no {kind!r}; it has: {', '.join(kinds)}")
+    try:
+        return make(name, address, clock)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None

@@ -1,0 +1,19 @@
+"""Reach an instrument over a PyROS line.
+
+Names only; the modules behind it are free to move.
+"""
+
+from instruments.pyros.control import SimulatorControl
+from instruments.pyros.grammar import Grammar, GrammarError, grammar
+from instruments.pyros.line import Command, command, format_command, parse_command
+
+__all__ = [
+    "Command",
+    "Grammar",
+    "GrammarError",
+    "SimulatorControl",
+    "command",
+    "format_command",
+    "grammar",
+    "parse_command",
+]

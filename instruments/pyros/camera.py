@@ -1,0 +1,140 @@
+"""A camera behind a PyROS line."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from typing import Any
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+
+from instruments.camera import Camera, CameraActivity, CameraState, Frame, FrameKind
+from instruments.clock import Clock
+from instruments.errors import ProtocolError
+from instruments.operation import Operation
+from instruments.pyros.answer import Answer
+from instruments.pyros.device import DEADLINE_S, Device, Status, time_of
+from instruments.reading import Reading
+
+_DETECTOR, _FILTER = "detector", "filter"
+_FETCH_S = 20.0
+
+
+class PyrosCamera(Camera):
+    """Take images with a camera that speaks the PyROS language.
+
+    :param name: name of the device in the store
+    :param address: ``pyros://host:port/CAMERA_VIS`` or ``…/CAMERA_NIR``
+    :param clock: the observatory's
+    """
+
+    def __init__(self, name: str, address: str, clock: Clock) -> None:
+        super().__init__(name, address)
+        self._device = Device(name, address, clock, partial(_state, name))
+
+    @property
+    def connected(self) -> bool:
+        """Whether the link stands now."""
+        return self._device.connected
+
+    @property
+    def last_state(self) -> CameraState | None:
+        """The last state that was read."""
+        return self._device.last_state
+
+    def connect(self, timeout_s: float = 5.0) -> None:
+        """Connect, and read the state once."""
+        self._device.connect(timeout_s)
+
+    def state(self, timeout_s: float = DEADLINE_S) -> CameraState:
+        """Read the state from the device."""
+        return self._device.state(timeout_s)
+
+    def abort(self, reason: str = "aborted by hand") -> None:
+        """Stop the exposure and discard it; a filter on its way arrives."""
+        self._device.abort(reason, _DETECTOR)
+
+    def disconnect(self) -> None:
+        """Give the link back."""
+        self._device.disconnect()
+
+    def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
+        """Take one frame; the operation's result is the frame."""
+        seconds = float(exposure_time.to_value(u.s))
+        accepted = self._device.upload_and_do(self._device.command("SET", "EXPOSURE", seconds, kind.value), "EXPOSE")
+        what = f"expose {seconds:g} s {kind}"
+        operation: Operation[Any] = Operation(
+            self.name, what, float(accepted.values["eta"]), on_cancel=lambda: self.abort(f"{what} was cancelled")
+        )
+        check = partial(self._check_exposure, operation, int(accepted.values["frame"]))
+        self._device.poller.follow(operation, check, _DETECTOR, accepted.sent_monotonic_s)
+        return operation
+
+    def set_filter(self, name: str) -> Operation[CameraState]:
+        """Bring the filter ``name`` into the beam."""
+        accepted = self._device.upload_and_do(self._device.command("SET", "FILTER", name), "FILTER")
+        operation: Operation[Any] = Operation(self.name, f"set_filter {name}", float(accepted.values["eta"]))
+        check = partial(self._check_filter, operation, name)
+        self._device.poller.follow(operation, check, _FILTER, accepted.sent_monotonic_s)
+        return operation
+
+    def set_cooling(self, setpoint: u.Quantity | None) -> None:
+        """Cool the detector to ``setpoint``, or switch the cooler off with None."""
+        value = "off" if setpoint is None else float(setpoint.to_value(u.deg_C, u.temperature()))
+        self._device.ask("SET", "COOLER", value)
+
+    def _check_exposure(self, operation: Operation[Any], number: int, status: Status) -> None:
+        if status["frame"] < number:
+            if status["activity"] == CameraActivity.IDLE:
+                operation.abort_with("somebody else stopped the exposure")
+            return
+        answer, payload = self._device.fetch("IMAGE", _FETCH_S)
+        if answer.values["frame"] != number:
+            operation.abort_with(f"frame {number} was overwritten by frame {answer.values['frame']}")
+            return
+        try:
+            operation.finish(_frame(self.name, answer, payload))
+        except (OSError, ValueError, TypeError, IndexError) as error:
+            broken = f"frame {number} is not the FITS image it should be ({error})"
+            operation.fail(ProtocolError(self.name, operation.command, broken, self._device.describe()))
+
+    def _check_filter(self, operation: Operation[Any], name: str, status: Status) -> None:
+        if status["filter_moving"]:
+            return
+        if status["filter"] == name:
+            operation.finish(_state(self.name, status))
+        else:
+            operation.abort_with(f"somebody else stopped the wheel: {status['filter']} is in the beam")
+
+
+def _frame(name: str, answer: Answer, payload: bytes) -> Frame:
+    values: Any = answer.values
+    with fits.open(io.BytesIO(payload), memmap=False, lazy_load_hdus=False) as hdus:
+        hdu: Any = hdus[0]
+        data = np.ascontiguousarray(hdu.data, dtype=np.uint16)
+        if data.ndim != 2:
+            raise ValueError(f"it has {data.ndim} axes, not 2")
+        cards = [(str(c.keyword), c.value, str(c.comment)) for c in hdu.header.cards]
+    structural = {"SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "EXTEND", "BZERO", "BSCALE", ""}
+    return Frame(
+        data=data,
+        header={key: (value, comment) for key, value, comment in cards if key not in structural},
+        start=time_of(values["start"]),
+        exposure_time=float(values["exposure"]) * u.s,
+        kind=FrameKind(values["kind"]),
+        filter=str(values["filter"]),
+        camera=name,
+    )
+
+
+def _state(name: str, status: Status) -> CameraState:
+    time = time_of(status["time"])
+    return CameraState(
+        activity=Reading(CameraActivity(status["activity"]), None, time, name),
+        filter=Reading(str(status["filter"]), None, time, name),
+        filters=tuple(status["filters"]),
+        temperature=Reading(float(status["temperature"]), u.deg_C, time, name),
+        remaining=Reading(float(status["remaining"]), u.s, time, name),
+    )

@@ -1,0 +1,79 @@
+"""Make trouble in the simulators, for tests and drills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from instruments.clock import Clock
+from instruments.pyros.device import Device, Status
+
+
+class SimulatorControl:
+    """Speak to the control port of a running ``python -m simulators``.
+
+    :param address: ``pyros://host:port/SIMULATOR``
+    :param clock: the observatory's; the system's if left out
+    """
+
+    def __init__(self, address: str, clock: Clock | None = None) -> None:
+        self._device: Device[Status] = Device("simulator", address, clock or Clock(), _as_is)
+
+    def connect(self, timeout_s: float = 5.0) -> None:
+        """Connect.
+
+        :raises NotConnected: if no simulator answers there
+        """
+        self._device.connect(timeout_s)
+
+    def disconnect(self) -> None:
+        """Give the link back."""
+        self._device.disconnect()
+
+    def status(self) -> Mapping[str, object]:
+        """Read which devices listen, are muted or frozen, and what weather is forced."""
+        return self._device.read(2.0)
+
+    def set_weather(self, name: str, value: float | bool | None) -> None:
+        """Make the PLC report ``value``; None gives the quantity back to the simulation.
+
+        :param name: as in :meth:`instruments.plc.PlcState.readings`
+        """
+        word: float | str = "auto" if value is None else str(value).lower() if isinstance(value, bool) else value
+        self._device.ask("SET", "WEATHER", name, word)
+
+    def freeze(self, name: str = "plc") -> None:
+        """Let a PLC's values and their times stand still."""
+        self._device.ask("DO", "FREEZE", name)
+
+    def thaw(self, name: str = "plc") -> None:
+        """Let a frozen PLC go on."""
+        self._device.ask("DO", "THAW", name)
+
+    def stop(self, name: str) -> None:
+        """Close a device's port and all its links."""
+        self._device.ask("DO", "STOP", name)
+
+    def start(self, name: str) -> None:
+        """Open a stopped device's port again, where it was."""
+        self._device.ask("DO", "START", name)
+
+    def mute(self, name: str) -> None:
+        """Let a device take lines, but neither act on them nor answer."""
+        self._device.ask("DO", "MUTE", name)
+
+    def unmute(self, name: str) -> None:
+        """Let a muted device answer again."""
+        self._device.ask("DO", "UNMUTE", name)
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.disconnect()
+
+
+def _as_is(status: Status) -> Status:
+    return status

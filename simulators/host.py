@@ -1,0 +1,76 @@
+"""All simulated devices of one observatory, in one process."""
+
+from __future__ import annotations
+
+import contextlib
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from instruments.clock import Clock
+from simulators.camera import Around, SimulatedCamera
+from simulators.config import DeviceConfig, SimulatorConfig, Site
+from simulators.control import SimulatorControl
+from simulators.device import SimulatedDevice
+from simulators.dome import SimulatedDome
+from simulators.plc import SimulatedPlc
+from simulators.server import DevicePort
+from simulators.telescope import SimulatedTelescope
+
+T = TypeVar("T")
+
+
+class Host:
+    """Make the devices of a configuration, and open a port for each.
+
+    :param config: the devices
+    :param clock: shared with the observatory
+    :param site: where they stand
+    :param seed: of everything that chance decides
+    :raises ValueError: if a device's settings are wrong
+    """
+
+    def __init__(self, config: SimulatorConfig, clock: Clock, site: Site, seed: int) -> None:
+        self._clock, self._site, self._seed = clock, site, seed
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix="pyros-frame")
+        self.ports: dict[str, DevicePort] = {}
+        # Cameras look through the telescope and out of the dome, so these are made first.
+        late = ("camera_vis", "camera_nir", "simulator")
+        for one in sorted(config.devices, key=lambda d: d.kind in late):
+            self.ports[one.name] = DevicePort(one.name, one.word, self._make(one), one.port)
+        for one in config.devices:
+            self.ports[one.name] = self.ports.pop(one.name)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[dict[str, int]]:
+        """Open all ports, give them by name, and close them at the end; needs a running event loop.
+
+        :raises OSError: if a port is taken
+        """
+        try:
+            for port in self.ports.values():
+                port.start()
+            yield {name: port.port for name, port in self.ports.items()}
+        finally:
+            for port in self.ports.values():
+                port.stop()
+            self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _make(self, one: DeviceConfig) -> SimulatedDevice:
+        seed = self._seed + zlib.crc32(one.name.encode())
+        match one.kind:
+            case "telescope":
+                return SimulatedTelescope(self._clock, self._site, one.settings, seed)
+            case "dome":
+                return SimulatedDome(self._clock, one.settings)
+            case "plc":
+                return SimulatedPlc(self._clock, self._site, one.settings, seed)
+            case "simulator":
+                return SimulatorControl(self._clock, self.ports)
+            case _:
+                around = Around(self._site, self._first(SimulatedTelescope), self._first(SimulatedDome), self._threads)
+                return SimulatedCamera(one.name, one.kind, self._clock, one.settings, around, seed)
+
+    def _first(self, kind: type[T]) -> T | None:
+        return next((p.device for p in self.ports.values() if isinstance(p.device, kind)), None)
