@@ -45,9 +45,7 @@ class Block:
     def __post_init__(self) -> None:
         """Refuse what no sky can fulfil because it is no number, or out of its range."""
         if not (isfinite(self.duration_s) and self.duration_s > 0):
-            raise ValueError(
-                f"block {self.id}: duration must be a positive number of seconds, got {self.duration_s}"
-            )
+            raise ValueError(f"block {self.id}: duration must be a positive number of seconds, got {self.duration_s}")
         if not (isfinite(self.ra_deg) and -90 <= self.dec_deg <= 90):
             raise ValueError(f"block {self.id}: no direction: ra {self.ra_deg}°, dec {self.dec_deg}°")
         if not isfinite(self.priority):

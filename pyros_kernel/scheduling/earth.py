@@ -8,6 +8,7 @@ Conventions 2010, chapter 5.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import erfa
@@ -26,6 +27,7 @@ DAY_S = 86400.0
 TURN_RAD_S = 2 * np.pi * 1.00273781191135448 / DAY_S  # IERS Conventions 2010, eq. 5.15
 _ARCSEC = np.pi / 180 / 3600
 _AU_M = 149597870700.0
+_TT_MINUS_TAI_S = 32.184
 
 
 class Earth:
@@ -39,9 +41,8 @@ class Earth:
         self.midnight_unix_s = midnight_unix_s
         jd1, jd2 = UNIX_JD, midnight_unix_s / DAY_S
         ut1_utc_s, xp, yp = _orientation(jd1, jd2)
-        tai = erfa.utctai(jd1, jd2)
-        tt1, tt2 = erfa.taitt(*tai)
-        self.tt_minus_utc_s = ((tt1 - jd1) + (tt2 - jd2)) * DAY_S
+        self.tt_minus_utc_s = _TT_MINUS_TAI_S + _tai_minus_utc_s(midnight_unix_s)
+        tt1, tt2 = jd1, jd2 + self.tt_minus_utc_s / DAY_S
         self._astrom: Any = erfa.apci13(tt1, tt2)[0]
         self.to_cirs = np.asarray(self._astrom["bpn"], dtype=float)
         self._era = float(erfa.era00(jd1, jd2 + ut1_utc_s / DAY_S))
@@ -76,6 +77,14 @@ class Earth:
         ra, dec = np.radians(np.atleast_1d(ra_deg)), np.radians(np.atleast_1d(dec_deg))
         ri, di = erfa.atciqz(ra, dec, self._astrom)
         return np.asarray(erfa.s2c(ri, di), dtype=float)
+
+
+def _tai_minus_utc_s(unix_s: float) -> float:
+    # Read from ERFA's table: its functions warn of every date five years after their own release.
+    when = datetime.fromtimestamp(unix_s, UTC)
+    table = cast(Any, erfa.leap_seconds.get())
+    past = table[(table["year"] < when.year) | ((table["year"] == when.year) & (table["month"] <= when.month))]
+    return float(past["tai_utc"][-1])
 
 
 def _orientation(jd1: float, jd2: float) -> tuple[float, float, float]:

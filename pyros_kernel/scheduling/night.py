@@ -69,9 +69,7 @@ def find_night(
     if evening is None or morning is None:
         where = f"the night of {name} at latitude {latitude_deg:+.2f}°"
         if altitude.min() > SUN_RISE_SET_DEG:
-            raise NoNight(
-                f"{where} does not exist: the Sun never sets (lowest altitude {altitude.min():.1f}°)"
-            )
+            raise NoNight(f"{where} does not exist: the Sun never sets (lowest altitude {altitude.min():.1f}°)")
         raise NoNight(f"{where} has no sunset or no sunrise: the Sun stays below {altitude.max():.1f}°")
     dusk, dawn = _either_side(sun_altitude_deg, grid, altitude, ASTRONOMICAL_TWILIGHT_DEG, lowest)
     if dusk is None or dawn is None:

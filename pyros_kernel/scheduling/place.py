@@ -45,9 +45,7 @@ def location_of(place: Place) -> EarthLocation:
     if isinstance(location, EarthLocation):
         return location
     try:
-        lat, lon, height = (
-            float(getattr(place, n)) for n in ("latitude_deg", "longitude_deg", "elevation_m")
-        )
+        lat, lon, height = (float(getattr(place, n)) for n in ("latitude_deg", "longitude_deg", "elevation_m"))
     except (AttributeError, TypeError) as e:
         raise TypeError(
             f"{place!r} is no place: give an EarthLocation, an object with .location, or one with "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
@@ -40,20 +41,22 @@ class Overheads:
     def from_devices(cls, session: Session) -> Overheads:
         """Read them from the settings of the devices' rows, with careful defaults for what they don't say.
 
-        Telescope: ``slew_rate_deg_s`` (2), ``settle_s`` (5), ``acquisition_s`` (20); camera: ``readout_s``
-        (5), ``filter_change_s`` (10).
+        Telescope: ``slew_rate_deg_per_s`` (2), ``settle_time_s`` (5), ``acquisition_time_s`` (20); dome:
+        ``rotation_rate_deg_per_s`` (that of the telescope); camera: ``readout_time_s`` (5),
+        ``filter_change_time_s`` (10).
         """
         devices = session.scalars(select(Device).where(Device.enabled)).all()
         by_kind = {device.kind: device.settings for device in devices}
-        telescope = by_kind.get(DeviceKind.TELESCOPE, {})
+        telescope, dome = by_kind.get(DeviceKind.TELESCOPE, {}), by_kind.get(DeviceKind.DOME, {})
+        slew = float(telescope.get("slew_rate_deg_per_s", 2.0))
         cameras = {channel: by_kind.get(kind, {}) for channel, kind in _CAMERAS.items()}
         return cls(
-            acquisition_s=float(telescope.get("acquisition_s", 20.0)),
-            readout_s={channel: float(own.get("readout_s", 5.0)) for channel, own in cameras.items()},
+            acquisition_s=float(telescope.get("acquisition_time_s", 20.0)),
+            readout_s={channel: float(own.get("readout_time_s", 5.0)) for channel, own in cameras.items()},
             transition=Transition(
-                slew_rate_deg_s=float(telescope.get("slew_rate_deg_s", 2.0)),
-                settle_s=float(telescope.get("settle_s", 5.0)),
-                filter_change_s=max(float(own.get("filter_change_s", 10.0)) for own in cameras.values()),
+                slew_rate_deg_s=min(slew, float(dome.get("rotation_rate_deg_per_s", slew))),
+                settle_s=float(telescope.get("settle_time_s", 5.0)),
+                filter_change_s=max(float(own.get("filter_change_time_s", 10.0)) for own in cameras.values()),
             ),
         )
 
@@ -83,9 +86,7 @@ def images_taken(session: Session, sequences: list[Sequence]) -> dict[int, int]:
     """Count the complete images of each plan of some sequences."""
     plans = [plan.id for sequence in sequences for album in sequence.albums for plan in album.plans]
     counted = (
-        select(Image.plan_id, func.count())
-        .where(Image.complete, Image.plan_id.in_(plans))
-        .group_by(Image.plan_id)
+        select(Image.plan_id, func.count()).where(Image.complete, Image.plan_id.in_(plans)).group_by(Image.plan_id)
     )
     return {plan_id: count for plan_id, count in session.execute(counted) if plan_id is not None}
 
@@ -100,10 +101,11 @@ def duration_s(sequence: Sequence, overheads: Overheads, taken: dict[int, int]) 
     return longest + overheads.acquisition_s if longest > 0 else 0.0
 
 
-def block_of(sequence: Sequence, duration_s: float, start_unix_s: float) -> Block:
+def block_of(sequence: Sequence, duration_s: float, start_unix_s: float, site_min_altitude_deg: float) -> Block:
     """Make a sequence's block.
 
     :param start_unix_s: begin of the plan; what executes then is fixed, and ends later than that
+    :param site_min_altitude_deg: lower than this the site does not observe, whatever the sequence says
     """
     started = None
     if sequence.status is SequenceStatus.EXECUTING:
@@ -122,7 +124,7 @@ def block_of(sequence: Sequence, duration_s: float, start_unix_s: float) -> Bloc
         dec_deg=sequence.dec_deg,
         duration_s=duration_s,
         priority=sequence.priority,
-        min_altitude_deg=sequence.min_altitude_deg,
+        min_altitude_deg=max(sequence.min_altitude_deg, site_min_altitude_deg),
         max_sun_altitude_deg=sequence.max_sun_altitude_deg,
         min_moon_separation_deg=sequence.min_moon_separation_deg,
         window=window,
@@ -134,7 +136,11 @@ def block_of(sequence: Sequence, duration_s: float, start_unix_s: float) -> Bloc
 
 def _album_s(album: Album, overheads: Overheads, taken: dict[int, int]) -> float:
     readout_s = overheads.readout_s[album.channel]
-    return sum(_missing(plan, taken) * (plan.exposure_time_s + readout_s) for plan in album.plans)
+    plans = [plan for plan in album.plans if _missing(plan, taken)]
+    changes = sum(a.filter != b.filter for a, b in pairwise(plans))
+    return changes * overheads.transition.filter_change_s + sum(
+        _missing(plan, taken) * (plan.exposure_time_s + readout_s) for plan in plans
+    )
 
 
 def _missing(plan: Plan, taken: dict[int, int]) -> int:

@@ -56,9 +56,7 @@ class Sky:
 
         :raises NoNight: where the Sun doesn't set or doesn't rise
         """
-        return find_night(
-            self.name, self.sun_altitude_deg, self.midnight_unix_s, float(self.location.lat.deg)
-        )
+        return find_night(self.name, self.sun_altitude_deg, self.midnight_unix_s, float(self.location.lat.deg))
 
     def zenith(self, unix_s: ArrayLike) -> Floats:
         """Give the direction of the zenith, shape (3, T)."""

@@ -30,9 +30,7 @@ class Timeline:
         end = start_unix_s + block.duration_s
         for a, b, other in self.entries:
             if a < end and start_unix_s < b:
-                raise ValueError(
-                    f"blocks {other.label} and {block.label} can't both be running: they overlap"
-                )
+                raise ValueError(f"blocks {other.label} and {block.label} can't both be running: they overlap")
         self.insert(block, direction, start_unix_s)
 
     def insert(self, block: Block, direction: Floats, start_unix_s: float) -> None:
@@ -46,12 +44,9 @@ class Timeline:
 
     def transitions_s(self) -> list[float]:
         """Give the time that each placed block needs after the one before it; nothing for the first."""
-        pairs = zip(
-            self.entries[:-1], self.entries[1:], self.directions[:-1], self.directions[1:], strict=True
-        )
+        pairs = zip(self.entries[:-1], self.entries[1:], self.directions[:-1], self.directions[1:], strict=True)
         return [0.0 for _ in self.entries[:1]] + [
-            float(self._move_s(np.asarray(u - v))) + self._change_s(a[2].filters, b[2].filters)
-            for a, b, u, v in pairs
+            float(self._move_s(np.asarray(u - v))) + self._change_s(a[2].filters, b[2].filters) for a, b, u, v in pairs
         ]
 
     def earliest(self, block: Block, direction: Floats, spans: Spans) -> float | None:

@@ -77,9 +77,7 @@ class Visibilities:
             out.append(Visibility(directions[k], highest[k], altitudes[k], sun, moon, window, together))
         return out
 
-    def _altitudes(
-        self, directions: Floats, blocks: Sequence[Block]
-    ) -> tuple[list[Spans], list[tuple[float, float]]]:
+    def _altitudes(self, directions: Floats, blocks: Sequence[Block]) -> tuple[list[Spans], list[tuple[float, float]]]:
         (start, end) = self._whole[0]
         earth = self._sky.earth
         p, q, r = earth.up
@@ -128,10 +126,7 @@ class Visibilities:
             return cosine[row] - (u[row] * self._sky.moon_direction(t).T).sum(axis=1)
 
         roots = refine(margin, self._grid[k], self._grid[k + 1], values[row, k], values[row, k + 1])
-        return {
-            int(n): _spans_between(self._whole[0], bool(far[i, 0]), roots[row == i])
-            for i, n in enumerate(rows)
-        }
+        return {int(n): _spans_between(self._whole[0], bool(far[i, 0]), roots[row == i]) for i, n in enumerate(rows)}
 
     def _sun_below(self, limit_deg: float) -> Spans:
         if limit_deg not in self._sun:

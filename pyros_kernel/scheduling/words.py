@@ -39,10 +39,7 @@ def never_possible(block: Block, seen: Visibility, plan: tuple[float, float], fr
         return f"needs {need:.0f} s, its window is only {block.window[1] - block.window[0]:.0f} s long"
     if not seen.altitude:
         when, altitude = seen.highest
-        return (
-            f"never above {block.min_altitude_deg:.1f}° in this plan "
-            f"(highest {altitude:.1f}° at {utc(when)} UTC)"
-        )
+        return f"never above {block.min_altitude_deg:.1f}° in this plan (highest {altitude:.1f}° at {utc(when)} UTC)"
     if not seen.sun:
         return f"the Sun is never below {block.max_sun_altitude_deg:.1f}° in this plan"
     if not seen.moon:
@@ -58,9 +55,7 @@ def never_possible(block: Block, seen: Visibility, plan: tuple[float, float], fr
 
 def no_room(block: Block, seen: Visibility, placed: Sequence[tuple[float, float, Block]]) -> str:
     """Tell which placed blocks hold the time in which a block could be observed."""
-    rivals = [
-        b for start, end, b in placed if intersection(((start, end),), seen.together) and b.id != block.id
-    ]
+    rivals = [b for start, end, b in placed if intersection(((start, end),), seen.together) and b.id != block.id]
     rivals.sort(key=lambda b: -b.priority)
     names = ", ".join(f"{b.label} (priority {b.priority:g})" for b in rivals[:3])
     more = f" and {len(rivals) - 3} more" if len(rivals) > 3 else ""

@@ -86,14 +86,12 @@ def _plan(session: Session, night: Night, sequences: list[Sequence], start_unix_
             refused.append(Rejection(sequence.id, "no image is missing: there is nothing to observe"))
             continue
         try:
-            blocks.append(block_of(sequence, duration, start_unix_s))
+            blocks.append(block_of(sequence, duration, start_unix_s, night.site.min_altitude_deg))
         except ValueError as error:
             refused.append(Rejection(sequence.id, f"can't be scheduled: {error}"))
     start, end = max(start_unix_s, night.sunset.timestamp()), night.dawn.timestamp()
     if start >= end:
-        over = [
-            Rejection(b.id, f"the night {night.name} is over") for b in blocks if b.fixed_start_unix_s is None
-        ]
+        over = [Rejection(b.id, f"the night {night.name} is over") for b in blocks if b.fixed_start_unix_s is None]
         return Plan(start, start, (), (*over, *refused))
     made = plan(blocks, sky, overheads.transition, start_unix_s=start, end_unix_s=end)
     return Plan(start, end, made.placed, (*made.rejected, *refused))
