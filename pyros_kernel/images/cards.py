@@ -65,10 +65,7 @@ def _time_cards(frame: Frame) -> list[Entry]:
     # Both forms of each: programs that read a WCS warn where they have to work one out.
     return [
         *((f"DATE-{word}", _isot(when), f"UTC {what}") for word, (when, what) in moments.items()),
-        *(
-            (f"MJD-{word}", round(float(when.mjd), 9), f"[d] UTC {what}")
-            for word, (when, what) in moments.items()
-        ),
+        *((f"MJD-{word}", round(float(when.mjd), 9), f"[d] UTC {what}") for word, (when, what) in moments.items()),
         ("TIMESYS", "UTC", "time scale of the dates here"),
     ]
 
@@ -133,9 +130,7 @@ def _site_cards(context: ImageContext) -> list[Entry]:
 
 @lru_cache(maxsize=8)
 def _geocentric_m(place: Place) -> tuple[float, float, float]:
-    x, y, z = erfa.gd2gc(
-        1, math.radians(place.longitude_deg), math.radians(place.latitude_deg), place.elevation_m
-    )
+    x, y, z = erfa.gd2gc(1, math.radians(place.longitude_deg), math.radians(place.latitude_deg), place.elevation_m)
     return float(x), float(y), float(z)
 
 

@@ -55,9 +55,7 @@ class Geometry:
                 bool(settings.get("mirrored")),
             )
         except ValueError as error:
-            raise ValueError(
-                f"camera settings {dict(settings)}: scale and orientation must be numbers"
-            ) from error
+            raise ValueError(f"camera settings {dict(settings)}: scale and orientation must be numbers") from error
 
 
 @dataclass(frozen=True, slots=True)

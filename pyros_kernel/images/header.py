@@ -99,9 +99,7 @@ def _add_camera_cards(header: fits.Header, frame: Frame) -> None:
         if not keyword or _STRUCTURE.fullmatch(keyword):
             continue
         if keyword in ("COMMENT", "HISTORY"):
-            header.add_comment(_ascii(str(value))) if keyword == "COMMENT" else header.add_history(
-                _ascii(str(value))
-            )
+            header.add_comment(_ascii(str(value))) if keyword == "COMMENT" else header.add_history(_ascii(str(value)))
         elif keyword in header:
             continue
         elif not (_KEYWORD.fullmatch(keyword) and _set(header, (keyword, value, str(comment)))):

@@ -40,9 +40,7 @@ def written(frame: Frame, header: fits.Header) -> fits.Header:
         return hdus[0].header
 
 
-def test_all_cards_of_a_light_frame_are_there_with_a_comment(
-    make_frame: MakeFrame, context: ImageContext
-) -> None:
+def test_all_cards_of_a_light_frame_are_there_with_a_comment(make_frame: MakeFrame, context: ImageContext) -> None:
     frame = make_frame()
     header = written(frame, build_header(frame, replace(context, plan_id=14)))
     assert [key for key in REQUIRED if key not in header] == []
@@ -82,9 +80,7 @@ def test_observatory_stands_where_astropy_puts_it(make_frame: MakeFrame, context
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_nominal_wcs_points_and_turns_as_told(
-    make_frame: MakeFrame, context: ImageContext, mirrored: bool
-) -> None:
+def test_nominal_wcs_points_and_turns_as_told(make_frame: MakeFrame, context: ImageContext, mirrored: bool) -> None:
     geometry = Geometry(pixel_scale_arcsec=0.77, orientation_deg=20.0, mirrored=mirrored)
     frame = make_frame()
     # Without fixes: wcslib wants to add OBSGEO-L, B, H for an ellipsoid of 1976, and warns about it.
@@ -118,9 +114,7 @@ def test_a_target_below_the_horizon_has_no_airmass(make_frame: MakeFrame, contex
     assert header["HDRMISS"] == "AIRMASS"
 
 
-def test_values_that_break_the_making_of_a_card_leave_the_rest(
-    make_frame: MakeFrame, context: ImageContext
-) -> None:
+def test_values_that_break_the_making_of_a_card_leave_the_rest(make_frame: MakeFrame, context: ImageContext) -> None:
     assert context.place is not None
     broken = replace(context, place=replace(context.place, latitude_deg=None), pointing="not a coordinate")  # type: ignore[arg-type]
     frame = make_frame()
@@ -129,9 +123,7 @@ def test_values_that_break_the_making_of_a_card_leave_the_rest(
     assert header["DATE-OBS"] == "2026-11-22T06:00:00.250"
 
 
-def test_the_camera_may_not_lie_about_the_array_or_the_time(
-    make_frame: MakeFrame, context: ImageContext
-) -> None:
+def test_the_camera_may_not_lie_about_the_array_or_the_time(make_frame: MakeFrame, context: ImageContext) -> None:
     said = {
         "NAXIS1": 7,
         "BITPIX": -32,
