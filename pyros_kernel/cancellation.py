@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Cancellation:
             raise WorkCancelled(self.reason)
 
     @contextmanager
-    def calling(self, callback: Callable[[], object]) -> Iterator[None]:
+    def calling(self, callback: Callable[[], object]) -> Generator[None]:
         """Call ``callback`` if the work is cancelled within the block, or was before."""
         with self._lock:
             self._callbacks.append(callback)

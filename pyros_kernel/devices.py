@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 D = TypeVar("D")
 
+NEVER_ASKED = "not asked yet"
 _CHANNELS = {DeviceKind.CAMERA_VIS: Channel.VIS, DeviceKind.CAMERA_NIR: Channel.NIR}
 
 
@@ -30,7 +31,7 @@ class Member:
 
     row: Device
     instrument: Instrument[object]
-    error: str = "not connected yet"
+    error: str = NEVER_ASKED
 
     @property
     def usable(self) -> bool:
@@ -98,7 +99,11 @@ class Devices:
 
     def missing_blocking(self) -> list[str]:
         """Name the blocking devices that can't be used, each with why."""
-        return [f"{m.row.name}: {m.error or 'not connected'}" for m in self.members.values() if m.row.blocking and not m.usable]
+        return [
+            f"{m.row.name}: {m.error or 'not connected'}"
+            for m in self.members.values()
+            if m.row.blocking and not m.usable
+        ]
 
     def row_of(self, camera: Camera) -> Device:
         """Give the store's row of a camera."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pyros_kernel.clock import Clock
 from pyros_kernel.devices import Devices
 from pyros_kernel.images import ImageArchive
+from pyros_kernel.logbook import Logbook
 from pyros_kernel.safety import SafetyWatch
 from pyros_kernel.scheduling import Sky
 from pyros_kernel.settings import Settings
@@ -34,6 +35,7 @@ class Services:
     safety: SafetyWatch
     archive: ImageArchive
     sky: Sky
+    logbook: Logbook
     night_id: int
     night_name: str
     started: tuple[float, float]

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from pyros_kernel.tasks.analysis import analyse_image
 from sqlalchemy import func, select
 
 from instruments import Camera, FrameKind, InstrumentError, OperationAborted
@@ -14,8 +15,7 @@ from pyros_kernel.cancellation import Cancellation, WorkCancelled
 from pyros_kernel.images import Geometry, ImageContext, Place
 from pyros_kernel.services import Services
 from pyros_kernel.store import Alert, Image, Plan, PlanStatus
-from pyros_kernel.tasks.analysis import analyse_image
-from pyros_kernel.tasks.waiting import wait_for
+from pyros_kernel.tasks.waiting import wait_or_stop
 
 logger = logging.getLogger(__name__)
 
@@ -43,15 +43,12 @@ def execute_plan(plan_id: int, *, services: Services, cancelled: Cancellation, a
         plan.become(PlanStatus.EXECUTING)
         context = _context(plan, camera, services, session.scalar(_alert_of(plan)) or "")
     try:
-        wait_for(camera.set_filter(filter_name), services.clock, cancelled)
+        wait_or_stop(camera.set_filter(filter_name), services.clock, cancelled)
         for _ in range(missing):
             cancelled.check()
-            frame = wait_for(camera.expose(exposure, FrameKind.LIGHT), services.clock, cancelled)
-            with services.store.session() as session:
-                image = services.archive.save(frame, context, session, plan_id=plan_id, night_id=services.night_id)
-                session.flush()
-                image_id = image.id
-            analysis.submit(_analyse, image_id, services)
+            frame = wait_or_stop(camera.expose(exposure, FrameKind.LIGHT), services.clock, cancelled)
+            image = services.archive.save(frame, context, services.store)
+            analysis.submit(_analyse, image.id, services)
     except (WorkCancelled, OperationAborted) as stopped:
         _end(plan_id, PlanStatus.INTERRUPTED, str(stopped), services)
         raise

@@ -9,7 +9,7 @@ from instruments import Operation, TelescopeState
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.scheduling import azimuth
 from pyros_kernel.services import Services
-from pyros_kernel.tasks.waiting import wait_for
+from pyros_kernel.tasks.waiting import wait_or_leave
 
 
 def start_slew(target: SkyCoord, services: Services, cancelled: Cancellation) -> Operation[TelescopeState]:
@@ -28,8 +28,10 @@ def turn_dome(target: SkyCoord, services: Services) -> Operation[object]:
 
     :raises InstrumentError: if the dome refused
     """
-    degrees = azimuth(float(target.icrs.ra.deg), float(target.icrs.dec.deg), services.sky, services.clock.unix_s())
-    return services.devices.dome.move_to(degrees * u.deg)  # type: ignore[return-value]
+    degrees = azimuth(
+        float(target.icrs.ra.deg), float(target.icrs.dec.deg), services.sky, services.clock.unix_s()
+    )
+    return services.devices.dome.move_to(float(degrees) * u.deg)  # type: ignore[return-value]
 
 
 def point(
@@ -46,6 +48,6 @@ def point(
     """
     running = slew or start_slew(target, services, cancelled)
     dome = turn_dome(target, services)
-    state = wait_for(running, services.clock, cancelled)
-    wait_for(dome, services.clock, cancelled)
+    state = wait_or_leave(running, services.clock, cancelled)
+    wait_or_leave(dome, services.clock, cancelled)
     return state

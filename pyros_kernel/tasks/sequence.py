@@ -59,14 +59,16 @@ def execute_sequence(
         sequence.ended = _now(services)
         _settle(sequence.request, session)
     logger.log(
-        logging.WARNING if status is SequenceStatus.FAILED else logging.INFO, "sequence %s: %s, %s", name, status, reason
+        logging.WARNING if status is SequenceStatus.FAILED else logging.INFO,
+        "sequence %s: %s, %s",
+        name,
+        status,
+        reason,
     )
     return status
 
 
-def _execute_albums(
-    albums: list[list[int]], services: Services, cancelled: Cancellation, analysis: Executor
-) -> int:
+def _execute_albums(albums: list[list[int]], services: Services, cancelled: Cancellation, analysis: Executor) -> int:
     """Run the albums side by side, a thread each; the first failure ends the others, and is raised."""
 
     def execute(plan_ids: list[int]) -> int:
@@ -107,7 +109,9 @@ def _settle(request: Request, session: Session) -> None:
         request.become(RequestStatus.FAILED, f"sequence {failed[0].name}: {failed[0].reason}")
     elif statuses <= over:
         done = SequenceStatus.EXECUTED in statuses
-        request.become(RequestStatus.COMPLETE if done else RequestStatus.FAILED, "" if done else "every sequence failed")
+        request.become(
+            RequestStatus.COMPLETE if done else RequestStatus.FAILED, "" if done else "every sequence failed"
+        )
 
 
 def recover(services: Services) -> list[str]:

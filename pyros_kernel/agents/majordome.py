@@ -1,0 +1,186 @@
+"""The Majordome: runs the night, and gives way to alerts at once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+from astropy.coordinates import SkyCoord
+from sqlalchemy import select
+
+from instruments import InstrumentError, Operation, TelescopeState
+from pyros_kernel.agents.agent import Agent
+from pyros_kernel.agents.config import AgentConfig
+from pyros_kernel.agents.message import Message
+from pyros_kernel.agents.night_machine import NightMachine
+from pyros_kernel.agents.wishes import Wishes
+from pyros_kernel.progress import Progress
+from pyros_kernel.scheduling import Block, observable
+from pyros_kernel.scheduling.sequences import Overheads, duration_s, images_taken
+from pyros_kernel.services import Services
+from pyros_kernel.store import Alert, AlertStatus, NightStatus, Sequence
+
+logger = logging.getLogger(__name__)
+
+_PROGRESS_REAL_S = 0.5
+_END_REAL_S = 60.0  # parking and closing at shutdown may take this long
+
+
+class Majordome(Agent):
+    """Keep house: messages change what is wanted, the machine does what is possible.
+
+    :param wishes: what people want of the night
+    """
+
+    MSG_OBSERVE = "Observe"
+    MSG_PAUSE = "Pause"
+    MSG_RESUME = "Resume"
+    MSG_STOP_NIGHT = "Stop night"
+    MSG_ABORT = "Abort"
+    MSG_SCHEDULE_READY = "Schedule ready"
+    MSG_TARGET_OF_OPPORTUNITY = "Target of opportunity"
+
+    def __init__(self, services: Services, wishes: Wishes, *, config: AgentConfig | None = None) -> None:
+        super().__init__(Agent.MAJORDOME, config=config, clock=services.clock)
+        self.actions_by_message[self.MSG_OBSERVE] = self.observe
+        self.actions_by_message[self.MSG_PAUSE] = self.pause
+        self.actions_by_message[self.MSG_RESUME] = self.resume
+        self.actions_by_message[self.MSG_STOP_NIGHT] = self.stop_night
+        self.actions_by_message[self.MSG_ABORT] = self.abort
+        self.actions_by_message[self.MSG_SCHEDULE_READY] = self.schedule_ready
+        self.actions_by_message[self.MSG_TARGET_OF_OPPORTUNITY] = self.target_of_opportunity
+        self.urgent |= {self.MSG_TARGET_OF_OPPORTUNITY, self.MSG_ABORT}
+        self._services, self._wishes = services, wishes
+        self.machine = NightMachine(services, wishes, self.stopping, config)
+        self._thread_of_night = threading.Thread(target=self.machine.run, name="pyros-night", daemon=True)
+
+    def work(self) -> None:
+        """Start the night's machine."""
+        self._thread_of_night.start()
+        self.every(_PROGRESS_REAL_S, self._tell_progress, name="progress")
+
+    def _tell_progress(self) -> None:
+        Progress.of(self._services).write(self._services.settings.data)
+
+    def shutdown(self) -> None:
+        """Wait until the machine has stopped what runs, parked and closed."""
+        self.machine.wake.set()
+        if self._thread_of_night.is_alive():
+            self._thread_of_night.join(_END_REAL_S)
+        if self._thread_of_night.is_alive():
+            logger.error("the night's machine did not stop within %.0f s", _END_REAL_S)
+
+    def observe(self) -> None:
+        """Begin the night, or go on with it."""
+        self._wishes.begin()
+        self.machine.wake.set()
+
+    def pause(self, message: Message) -> None:
+        """Hold observing; the dome stays open while it is safe."""
+        self._wishes.paused = str(message.payload.get("reason") or "by hand")
+        self.machine.wake.set()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._wishes.paused = ""
+        self.machine.wake.set()
+
+    def stop_night(self, message: Message) -> None:
+        """End the night now: interrupt, park, close."""
+        self._wishes.stop(str(message.payload.get("reason") or "by hand"))
+        self.machine.wake.set()
+
+    def abort(self, message: Message) -> None:
+        """Stop all motion and exposures now, and hold."""
+        reason = str(message.payload.get("reason") or "aborted by hand")
+        self._wishes.paused = reason
+        if self.machine.running is not None:
+            self.machine.running.cancelled.set(reason)
+        for member in self._services.devices.members.values():
+            try:
+                if member.usable:
+                    member.instrument.abort(reason)
+            except InstrumentError as error:
+                logger.error("abort: %s", error)
+        self.machine.wake.set()
+
+    def schedule_ready(self) -> None:
+        """Take the new schedule over."""
+        self.machine.agenda.load()
+        self.machine.wake.set()
+
+    def target_of_opportunity(self, message: Message) -> None:
+        """Interrupt what runs and slew to an alert's position, or say why not."""
+        payload = message.payload
+        sequence_id, alert_id = int(payload["sequence_id"]), int(payload["alert_id"])
+        steps: dict[str, float] = {}
+        t0_s = float(payload["t0_monotonic_s"])
+        why_not = self._why_not(sequence_id, payload)
+        if not why_not:
+            try:
+                slew = self._interrupt_and_slew(alert_id, payload, t0_s, steps)
+            except InstrumentError as error:
+                why_not = str(error)
+            else:
+                self.machine.agenda.place_now(sequence_id, self._duration_s(sequence_id), f"alert {alert_id}")
+                self.machine.take_alert(sequence_id, slew)
+        self._record(alert_id, steps, why_not)
+        if why_not:
+            logger.warning("alert %d is not observed at once: %s", alert_id, why_not)
+            self.machine.agenda.ask(f"alert {alert_id}: {why_not}")
+
+    def _interrupt_and_slew(
+        self, alert_id: int, payload: dict[str, Any], t0_s: float, steps: dict[str, float]
+    ) -> Operation[TelescopeState]:
+        target = SkyCoord(float(payload["ra_deg"]), float(payload["dec_deg"]), unit="deg", frame="icrs")
+        running = self.machine.running
+        if running is not None:
+            running.cancelled.set(f"interrupted by alert {alert_id}")
+        steps["interrupted"] = 1000 * (time.monotonic() - t0_s)
+        with self._services.pointing:
+            slew = self._services.devices.telescope.slew_to(target)
+        sent_s = slew.sent_monotonic_s or time.monotonic()
+        steps["slew_sent"] = 1000 * (sent_s - t0_s)
+        logger.warning("alert %d: slewing to %.4f %.4f, %.1f ms after its last byte", alert_id, payload["ra_deg"],
+                       payload["dec_deg"], steps["slew_sent"])  # fmt: skip
+        return slew
+
+    def _why_not(self, sequence_id: int, payload: dict[str, Any]) -> str:
+        if self.machine.status is not NightStatus.OBSERVING:
+            return f"the night is {self.machine.status}: {self.machine.reason or 'not observing'}"
+        if hold := self.machine.hold():
+            return hold
+        running = self.machine.running
+        if running is not None and running.sequence_id == sequence_id and not running.ended:
+            return "it is being observed already"
+        if running is not None and running.is_alert and not running.ended:
+            return f"another alert's sequence {running.sequence_id} is being observed"
+        block = Block.make(
+            sequence_id,
+            SkyCoord(float(payload["ra_deg"]), float(payload["dec_deg"]), unit="deg", frame="icrs"),
+            duration_s=60.0,
+            priority=100.0,
+            min_altitude_deg=float(payload.get("min_altitude_deg", self._services.site.min_altitude_deg)),
+            max_sun_altitude_deg=-12.0,
+        )
+        seen = observable(block, self._services.sky, self._services.clock.unix_s())
+        return "" if seen.ok else f"not observable now: {seen.reason}"
+
+    def _duration_s(self, sequence_id: int) -> float:
+        with self._services.store.session(read_only=True) as session:
+            sequence = session.get_one(Sequence, sequence_id)
+            return duration_s(sequence, Overheads.from_devices(session), images_taken(session, [sequence]))
+
+    def _record(self, alert_id: int, steps: dict[str, float], why_not: str) -> None:
+        with self._services.store.session() as session:
+            alert = session.scalar(select(Alert).where(Alert.id == alert_id))
+            if alert is None:
+                logger.error("alert %d is not in the store", alert_id)
+                return
+            alert.steps = {**alert.steps, **{step: round(ms, 3) for step, ms in steps.items()}}
+            if why_not:
+                alert.reason = f"not observed at once: {why_not}"
+            elif alert.status is AlertStatus.ACCEPTED:
+                alert.become(AlertStatus.OBSERVING, "")

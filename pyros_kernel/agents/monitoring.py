@@ -1,0 +1,74 @@
+"""Monitoring: ask every device how it is, keep what it says, and feed the safety rules."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from functools import partial
+
+from instruments import PlcState
+from pyros_kernel import describe
+from pyros_kernel.agents.agent import Agent
+from pyros_kernel.agents.config import AgentConfig
+from pyros_kernel.services import Services
+from pyros_kernel.store import DeviceStatus, Weather
+
+logger = logging.getLogger(__name__)
+
+_POLL_S = 5.0  # observatory seconds between two questions to a device …
+_POLL_REAL_S = (0.15, 2.0)  # … but not shorter nor longer than this in real seconds
+_KEEP_S = 60.0  # observatory seconds between two rows of history …
+_SAVE_LOG_REAL_S = 2.0
+_KEEP_REAL_S = 1.0  # … and real seconds, so that a fast clock doesn't fill the store
+
+
+class Monitoring(Agent):
+    """Poll each device in a thread of its own, so that a mute one delays no other."""
+
+    def __init__(self, services: Services, *, config: AgentConfig | None = None) -> None:
+        super().__init__(Agent.MONITORING, config=config, clock=services.clock)
+        self._services = services
+        self._kept: dict[str, tuple[float, bool, bool]] = {}  # device → (kept at, was answering, was safe)
+
+    def work(self) -> None:
+        """Start the polls."""
+        shortest, longest = _POLL_REAL_S
+        period = min(max(_POLL_S / self._services.clock.speed, shortest), longest)
+        for name in self._services.devices.members:
+            self.every(period, partial(self._poll, name), name=f"poll-{name}")
+        self.every(_SAVE_LOG_REAL_S, lambda: self._services.logbook.save(self._services.store), name="save-log")
+
+    def shutdown(self) -> None:
+        """Save the last lines of the log."""
+        self._services.logbook.save(self._services.store)
+
+    def _poll(self, name: str) -> None:
+        state = self._services.devices.refresh(name)
+        if isinstance(state, PlcState):
+            self._services.safety.update(state.readings())
+        now_s = self._services.clock.unix_s()
+        safe = self._services.safety.verdict().safe
+        kept_s, answered, was_safe = self._kept.get(name, (0.0, False, False))
+        due = now_s - kept_s >= max(_KEEP_S, _KEEP_REAL_S * self._services.clock.speed)
+        changed = answered != (state is not None) or (isinstance(state, PlcState) and was_safe != safe)
+        if due or changed:
+            self._kept[name] = (now_s, state is not None, safe)
+            self._keep(name, state, now_s)
+
+    def _keep(self, name: str, state: object | None, now_s: float) -> None:
+        now = datetime.fromtimestamp(now_s, UTC)
+        member = self._services.devices.members[name]
+        with self._services.store.session() as session:
+            plain = {"error": member.error} if state is None else describe.plain(state)
+            session.add(DeviceStatus(device_id=member.row.id, time=now, connected=state is not None, state=plain))
+            if isinstance(state, PlcState):
+                verdict = self._services.safety.verdict()
+                session.add(
+                    Weather(
+                        time=now,
+                        source=name,
+                        readings=plain,
+                        safe=verdict.safe,
+                        reason="" if verdict.safe else str(verdict),
+                    )
+                )

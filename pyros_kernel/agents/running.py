@@ -1,0 +1,73 @@
+"""The one sequence that runs, in a thread of its own, and how an alert takes its place."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from instruments import Operation, TelescopeState
+from pyros_kernel.cancellation import Cancellation
+from pyros_kernel.services import Services
+from pyros_kernel.store import SequenceStatus
+from pyros_kernel.tasks.sequence import execute_sequence
+
+logger = logging.getLogger(__name__)
+
+
+class Running:
+    """A sequence under way.
+
+    :param on_end: called in its thread when it has ended
+    """
+
+    def __init__(
+        self,
+        sequence_id: int,
+        services: Services,
+        analysis: Executor,
+        on_end: Callable[[], None],
+        slew: Operation[TelescopeState] | None = None,
+    ) -> None:
+        self.sequence_id = sequence_id
+        self.is_alert = slew is not None
+        self.cancelled = Cancellation()
+        self.outcome: SequenceStatus | None = None
+        self._thread = threading.Thread(
+            target=self._run,
+            args=(services, analysis, on_end, slew),
+            name=f"pyros-sequence-{sequence_id}",
+            daemon=True,
+        )
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return not self._thread.is_alive()
+
+    def stop(self, reason: str, timeout_s: float) -> bool:
+        """Cancel it and wait.
+
+        :return: whether it has ended within ``timeout_s`` real seconds
+        """
+        self.cancelled.set(reason)
+        self._thread.join(timeout_s)
+        return self.ended
+
+    def _run(
+        self,
+        services: Services,
+        analysis: Executor,
+        on_end: Callable[[], None],
+        slew: Operation[TelescopeState] | None,
+    ) -> None:
+        try:
+            self.outcome = execute_sequence(
+                self.sequence_id, services=services, cancelled=self.cancelled, analysis=analysis, slew=slew
+            )
+        except Exception:  # a defect in one sequence must not end the night; the log has it
+            logger.exception("sequence %d ended by a defect", self.sequence_id)
+        finally:
+            on_end()

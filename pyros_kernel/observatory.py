@@ -1,0 +1,296 @@
+"""Observatory: opens everything, starts it, stops it; the one object a notebook holds."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from pyros_kernel.agents import Agent, AgentConfig, AgentHost, Sender, use
+from pyros_kernel.agents.alert_manager import AlertManager
+from pyros_kernel.agents.majordome import Majordome
+from pyros_kernel.agents.wishes import Wishes
+from pyros_kernel.alert_desk import AlertDesk
+from pyros_kernel.clock import Clock
+from pyros_kernel.devices import NEVER_ASKED
+from pyros_kernel.lock import DataLock
+from pyros_kernel.night_run import NightRun
+from pyros_kernel.opening import (
+    agent_config_for,
+    build_host,
+    clock_for,
+    first_fixtures,
+    open_services,
+    set_aside,
+)
+from pyros_kernel.report import summarise, write_report
+from pyros_kernel.services import Services
+from pyros_kernel.settings import Settings
+from pyros_kernel.simulation import SimulatorProcess
+from pyros_kernel.snapshot import Snapshot
+from pyros_kernel.store import Site, Store
+from pyros_kernel.view import View
+
+logger = logging.getLogger(__name__)
+
+_NOTHING = Snapshot(
+    time_s=0.0,
+    taken_real_s=0.0,
+    speed=1.0,
+    running=False,
+    site="",
+    latitude_deg=0.0,
+    longitude_deg=0.0,
+    sun_altitude_deg=0.0,
+    moon_altitude_deg=0.0,
+    moon_illumination=0.0,
+    night=None,
+    verdict=None,
+)
+_READY_REAL_S = 10.0
+
+
+class NotStarted(Exception):
+    """The observatory is not started: call ``obs.start()`` first."""
+
+
+class Defects(Exception):
+    """Something went wrong in the background; its text lists what."""
+
+
+class Observatory:
+    """An observatory: site, instruments, agents and the night.
+
+    Making one opens nothing; :meth:`start` does.  It is stopped by :meth:`stop`, at the end of a ``with`` block,
+    or when the kernel ends.
+
+    :param data: the data directory; PYROS_DATA or ``data`` if left out
+    :param night: evening date of the night to simulate (``2022-09-29``), from shortly before sunset; tonight,
+        by the system's clock, if left out
+    :param speed: observatory seconds per real second; more than 1 only with simulated instruments
+    :param simulate: start simulators of all devices, instead of reaching them where their rows say
+    :param fresh: set the data of earlier runs aside first; only with simulated instruments
+    :param fixtures: loaded into the store when the observatory is first opened, besides the initial one
+    :param alert_port: where VOEvents are received; 8098, or a free port with simulated instruments
+    :raises ValueError: for a simulated night or a fast clock with real instruments
+    """
+
+    def __init__(
+        self,
+        data: Path | str | None = None,
+        *,
+        night: str | None = None,
+        speed: float = 1.0,
+        simulate: bool = True,
+        fresh: bool = False,
+        fixtures: tuple[str | Path, ...] = (),
+        alert_port: int | None = None,
+    ) -> None:
+        if not simulate and (night is not None or speed != 1.0 or fresh):
+            raise ValueError("real instruments know no other night, no other speed, and no fresh start: leave them out")
+        self.settings = Settings.from_environment(data)
+        self._night, self._speed, self._simulate, self._fresh = night, speed, simulate, fresh
+        self._fixtures = fixtures
+        self._alert_port = alert_port if alert_port is not None else (0 if simulate else 8098)
+        self._stack: ExitStack | None = None
+        self._changing = threading.RLock()
+        self._services: Services | None = None
+        self._host: AgentHost | None = None
+        self._view: View | None = None
+        self._wishes = Wishes()
+        self._defects: tuple[str, ...] = ()
+        self._config: AgentConfig | None = None
+
+    # ------------------------------------------------------------------ start and stop
+
+    @property
+    def running(self) -> bool:
+        """Whether it is started."""
+        return self._services is not None
+
+    def start(self) -> Observatory:
+        """Open the store, reach the devices (or start simulators), and start the agents; twice is once.
+
+        :raises Held: if another observatory works in this data directory; says who
+        """
+        with self._changing:
+            if self.running:
+                return self
+            with ExitStack() as stack:
+                lock = DataLock(self.settings.data)
+                lock.acquire()
+                stack.callback(lock.release)
+                if self._fresh:
+                    set_aside(self.settings.data)
+                store = Store.open(self.settings.database_url)
+                stack.callback(store.close)
+                site = first_fixtures(store, self._fixtures)
+                clock = clock_for(site, self._night, self._speed)
+                addresses = self._start_simulators(stack, store, site, clock)
+                self._config = config = agent_config_for(self.settings, free_ports=self._simulate)
+                use(config)
+                stack.callback(use, None)
+                stack.callback(Sender.close)
+                self._wishes = Wishes()
+                services = open_services(stack, self.settings, store, site, clock, addresses)
+                host = build_host(services, self._wishes, config, self._alert_port)
+                stack.callback(self._collect_defects, services)
+                stack.callback(host.stop_all)
+                host.start_all()
+                self._services, self._host, self._view = services, host, View(services, host)
+                self._stack = stack.pop_all()
+            atexit.register(self.stop)
+            self._wait_ready()
+            logger.info("observatory %s started, night %s", site.name, services.night_name)
+            return self
+
+    def stop(self) -> None:
+        """End what runs, park, close, stop the agents and simulators, close the store; twice is once."""
+        with self._changing:
+            if self._stack is None:
+                return
+            stack, self._stack = self._stack, None
+            atexit.unregister(self.stop)
+            try:
+                stack.close()
+            finally:
+                self._services = self._host = self._view = None
+
+    def check(self) -> None:
+        """Raise if anything went wrong in the background since the start.
+
+        :raises Defects: with what it was
+        """
+        defects = tuple(self._services.logbook.defects) if self._services else self._defects
+        if defects:
+            raise Defects("in the background: " + "; ".join(defects))
+
+    def __enter__(self) -> Observatory:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # ------------------------------------------------------------------ the night
+
+    def observe(self) -> NightRun:
+        """Begin the night, or go on with it; returns at once.
+
+        :raises NotStarted: if the observatory is not started
+        """
+        self._tell(Majordome.MSG_OBSERVE)
+        assert self._view is not None  # _tell saw to it
+        self._wishes.ended.clear()
+        return NightRun(self._wishes, self._view)
+
+    def pause(self, reason: str = "by hand") -> None:
+        """Interrupt what runs and hold; the dome stays open while it is safe."""
+        self._tell(Majordome.MSG_PAUSE, {"reason": reason})
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._tell(Majordome.MSG_RESUME)
+
+    def stop_night(self, reason: str = "by hand") -> None:
+        """End the night now: interrupt, park, close."""
+        self._tell(Majordome.MSG_STOP_NIGHT, {"reason": reason})
+
+    def abort(self, reason: str = "aborted by hand") -> None:
+        """Stop all motion and exposures now, and hold."""
+        self._tell(Majordome.MSG_ABORT, {"reason": reason})
+
+    # ------------------------------------------------------------------ what it has
+
+    @property
+    def services(self) -> Services:
+        """Store, clock, devices and the rest, for recipes and the curious.
+
+        :raises NotStarted: if the observatory is not started
+        """
+        if self._services is None:
+            raise NotStarted("the observatory is not started: call obs.start() first")
+        return self._services
+
+    @property
+    def clock(self) -> Clock:
+        """The observatory's clock."""
+        return self.services.clock
+
+    @property
+    def store(self) -> Store:
+        """What it remembers."""
+        return self.services.store
+
+    @property
+    def alerts(self) -> AlertDesk:
+        """Alerts: send one by hand, or replay an archived one."""
+        services, stack = self.services, self._stack
+        manager = self.agents.agent(Agent.ALERT_MANAGER)
+        assert stack is not None and isinstance(manager, AlertManager)  # a started observatory has both
+        return AlertDesk(services, manager, stack)
+
+    @property
+    def agents(self) -> AgentHost:
+        """The agents.
+
+        :raises NotStarted: if the observatory is not started
+        """
+        if self._host is None:
+            raise NotStarted("the observatory is not started: call obs.start() first")
+        return self._host
+
+    def snapshot(self) -> Snapshot:
+        """Give the whole observatory at one moment, cheaply; an empty picture if it is not started."""
+        view = self._view
+        return view.snapshot() if view is not None else _NOTHING
+
+    def panel(self) -> Any:
+        """Show the night; as often and in as many places as you like."""
+        (entry,) = entry_points(group="pyros.panels", name="night")
+        return entry.load()(self)
+
+    def report(self) -> Path:
+        """Write the night's report as it stands, and say where it is."""
+        return write_report(self.services.night_id, services=self.services)
+
+    def summary(self) -> dict[str, Any]:
+        """Give the night's figures as they stand."""
+        return summarise(self.services.night_id, services=self.services)
+
+    def __repr__(self) -> str:
+        services = self._services
+        state = "not started" if services is None else f"night {services.night_name}, ×{services.clock.speed:g}"
+        return f"<Observatory {self.settings.data.name}: {state}>"
+
+    # ------------------------------------------------------------------
+
+    def _start_simulators(self, stack: ExitStack, store: Store, site: Site, clock: Clock) -> dict[str, str]:
+        if not self._simulate:
+            return {}
+        self.simulators = SimulatorProcess(store, site, clock, log=self.settings.data / "log" / "simulators.log")
+        stack.callback(self.simulators.stop)
+        return self.simulators.start()
+
+    def _collect_defects(self, services: Services) -> None:
+        self._defects = tuple(services.logbook.defects)
+
+    def _wait_ready(self) -> None:
+        """Wait until every device was asked once, so that the first look shows the observatory as it is."""
+        services = self.services
+        deadline = time.monotonic() + _READY_REAL_S
+        while time.monotonic() < deadline:
+            if all(m.error != NEVER_ASKED for m in services.devices.members.values()):
+                return
+            time.sleep(0.02)
+        logger.warning("not every device was heard of within %.0f s; they are shown as missing", _READY_REAL_S)
+
+    def _tell(self, message: str, payload: Mapping[str, Any] | None = None) -> None:
+        if not self.running:
+            raise NotStarted("the observatory is not started: call obs.start() first")
+        Sender.send_to(Agent.MAJORDOME, message, dict(payload or {}), config=self._config)

@@ -1,0 +1,172 @@
+"""The parts of an observatory's start, in the order in which they are opened."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+from astropy.time import Time
+from sqlalchemy import select
+
+from pyros_kernel.agents import Agent, AgentConfig, AgentHost, Watcher
+from pyros_kernel.agents.alert_manager import AlertManager
+from pyros_kernel.agents.majordome import Majordome
+from pyros_kernel.agents.monitoring import Monitoring
+from pyros_kernel.agents.scheduler import Scheduler
+from pyros_kernel.agents.wishes import Wishes
+from pyros_kernel.clock import Clock
+from pyros_kernel.devices import Devices
+from pyros_kernel.images import ImageArchive
+from pyros_kernel.logbook import Logbook
+from pyros_kernel.safety import SafetyWatch, read_rules
+from pyros_kernel.scheduling import Sky, night_name, night_of
+from pyros_kernel.services import Services
+from pyros_kernel.settings import Settings
+from pyros_kernel.store import Device, Night, Site, Store, load
+from pyros_kernel.tasks.sequence import recover
+
+logger = logging.getLogger(__name__)
+
+_BEFORE_SUNSET_S = 600.0  # a simulated night begins this long before its sunset
+_GENERATED = "; Where each agent"  # what AgentConfig.write begins a file with
+EARLIER = "earlier"
+
+
+def fixture_path(name: str | Path) -> Path:
+    """Find a fixture: a file, or the name of one that PyROS brings along.
+
+    :raises FileNotFoundError: if there is neither
+    """
+    given = Path(name)
+    if given.is_file():
+        return given
+    brought = Path(str(files("fixtures"))) / given.name
+    if brought.is_file():
+        return brought
+    raise FileNotFoundError(f"no fixture {name}: neither a file here nor one of {brought.parent}")
+
+
+def set_aside(data: Path) -> Path | None:
+    """Move what earlier runs left in a data directory into ``earlier/<time>``, except the lock.
+
+    :return: where it lies now, or None if there was nothing
+    """
+    left = [path for path in data.iterdir() if path.name not in (EARLIER, "observatory.lock")]
+    if not left:
+        return None
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")  # of the file system, not of the observatory
+    aside = data / EARLIER / stamp
+    aside.mkdir(parents=True)
+    for path in left:
+        path.rename(aside / path.name)
+    return aside
+
+
+def first_fixtures(store: Store, fixtures: tuple[str | Path, ...]) -> Site:
+    """Fill an empty store, and give its site.
+
+    :raises FixtureError: if a fixture is bad; nothing was loaded from it
+    """
+    with store.session(read_only=True) as session:
+        site = session.scalar(select(Site))
+    if site is None:
+        load(store, fixture_path("initial_fixture.json"))
+        for fixture in fixtures:
+            load(store, fixture_path(fixture))
+        with store.session(read_only=True) as session:
+            site = session.scalars(select(Site)).one()
+    return site
+
+
+def clock_for(site: Site, night: str | None, speed: float) -> Clock:
+    """Make the clock: the system's, or one that begins shortly before a night's sunset."""
+    if night is None:
+        return Clock() if speed == 1.0 else Clock(Time.now(), speed)
+    sunset_s = night_of(site, night).sunset_unix_s
+    return Clock(Time(sunset_s - _BEFORE_SUNSET_S, format="unix", scale="utc"), speed)
+
+
+def agent_config_for(settings: Settings, *, free_ports: bool) -> AgentConfig:
+    """Read where the agents listen; make the file if there is none.
+
+    :param free_ports: take free ports, unless the file was written by hand: several simulated observatories
+        may run on one machine
+    """
+    path = settings.agent_config
+    if path.is_file() and not (free_ports and path.read_text(encoding="utf-8").startswith(_GENERATED)):
+        return AgentConfig.read(path)
+    config = AgentConfig.with_free_ports() if free_ports else AgentConfig.default()
+    config.write(path)
+    return config
+
+
+def open_services(
+    stack: ExitStack, settings: Settings, store: Store, site: Site, clock: Clock, addresses: dict[str, str]
+) -> Services:
+    """Open what agents and tasks need; ``stack`` closes it again.
+
+    :param addresses: name → address of devices that are not where their rows say
+    """
+    logbook = Logbook(clock, settings.data / "log" / "pyros.log")
+    logbook.open()
+    stack.callback(logbook.close)
+    safety = SafetyWatch(read_rules(), clock)
+    with store.session(read_only=True) as session:
+        rows = session.scalars(select(Device).order_by(Device.id)).all()
+    devices = Devices(rows, clock, safety.verdict, addresses)
+    stack.callback(devices.disconnect)
+    sky = Sky(site, night_name(clock.unix_s(), site))
+    services = Services(
+        settings=settings,
+        clock=clock,
+        store=store,
+        site=site,
+        devices=devices,
+        safety=safety,
+        archive=ImageArchive(settings.data),
+        sky=sky,
+        logbook=logbook,
+        night_id=_night(store, site, sky),
+        night_name=sky.name,
+        started=(clock.unix_s(), time.monotonic()),
+    )
+    recover(services)
+    return services
+
+
+def build_host(services: Services, wishes: Wishes, config: AgentConfig, alert_port: int) -> AgentHost:
+    """Make the agents of a night, each remade by the Watcher if it dies."""
+    host = AgentHost(
+        {
+            Agent.MONITORING: lambda: Monitoring(services, config=config),
+            Agent.SCHEDULER: lambda: Scheduler(services, config=config),
+            Agent.MAJORDOME: lambda: Majordome(services, wishes, config=config),
+            Agent.ALERT_MANAGER: lambda: AlertManager(services, port=alert_port, config=config),
+            Agent.WATCHER: lambda: Watcher(host, config=config, clock=services.clock),
+        }
+    )
+    return host
+
+
+def _night(store: Store, site: Site, sky: Sky) -> int:
+    with store.session() as session:
+        night = session.scalar(select(Night).where(Night.name == sky.name))
+        if night is None:
+            times = sky.night
+            sunset, dusk, dawn, sunrise = (
+                datetime.fromtimestamp(unix_s, UTC)
+                for unix_s in (
+                    times.sunset_unix_s,
+                    times.dusk_unix_s,
+                    times.dawn_unix_s,
+                    times.sunrise_unix_s,
+                )
+            )
+            night = Night(name=sky.name, sunset=sunset, dusk=dusk, dawn=dawn, sunrise=sunrise, site_id=site.id)
+            session.add(night)
+            session.flush()
+        return night.id

@@ -1,0 +1,146 @@
+"""The simulators of an observatory: one child process, which ends with its owner."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+from sqlalchemy import select as choose
+from sqlalchemy.orm import selectinload
+
+from instruments.pyros import SimulatorControl
+from pyros_kernel.clock import Clock
+from pyros_kernel.store import Device, DeviceKind, Site, Store
+
+logger = logging.getLogger(__name__)
+
+_READY_REAL_S = 30.0
+_STOP_REAL_S = 5.0
+_SIMULATED = {
+    DeviceKind.TELESCOPE,
+    DeviceKind.CAMERA_VIS,
+    DeviceKind.CAMERA_NIR,
+    DeviceKind.DOME,
+    DeviceKind.PLC,
+}
+
+
+class SimulatorError(Exception):
+    """The simulators did not start; says what they said."""
+
+
+class SimulatorProcess:
+    """Run a simulator of each device of the store that can be simulated.
+
+    :param log: where their output goes
+    """
+
+    def __init__(self, store: Store, site: Site, clock: Clock, log: Path) -> None:
+        self._devices = describe_devices(store)
+        self._site, self._clock, self._log = site, clock, log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control_address = ""
+
+    def start(self) -> dict[str, str]:
+        """Start them.
+
+        :return: device name → address
+        :raises SimulatorError: if they are not ready in time
+        """
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*_command(self._devices, self._site, self._clock), "--die-with-stdin"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # an interrupt of the kernel must not kill the instruments
+            )
+        ports = self._read_ports(self._process)
+        words = {name: str(item["kind"]).upper() for name, item in self._devices.items()}
+        self._control_address = f"pyros://127.0.0.1:{ports['simulator']}/SIMULATOR"
+        return {name: f"pyros://127.0.0.1:{ports[name]}/{word}" for name, word in words.items()}
+
+    def control(self) -> SimulatorControl:
+        """Give the control of the simulators, to make weather and trouble; connect it, and disconnect it after."""
+        return SimulatorControl(self._control_address, self._clock)
+
+    def stop(self) -> None:
+        """End them; twice is once."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None and process.stdout is not None  # start() made them
+        process.stdin.close()
+        process.terminate()
+        try:
+            process.wait(_STOP_REAL_S)
+        except subprocess.TimeoutExpired:
+            logger.error("the simulators did not end within %.0f s: killed", _STOP_REAL_S)
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+    def _read_ports(self, process: subprocess.Popen[bytes]) -> dict[str, int]:
+        assert process.stdout is not None
+        deadline = time.monotonic() + _READY_REAL_S
+        said = b""
+        while not said.endswith(b"\n"):
+            left = deadline - time.monotonic()
+            readable, _, _ = select.select([process.stdout], [], [], max(0.0, left))
+            chunk = process.stdout.read1(4096) if readable else b""  # type: ignore[attr-defined]
+            if not chunk:
+                self.stop()
+                last = self._log.read_text(errors="replace")[-2000:]
+                raise SimulatorError(
+                    f"the simulators are not ready after {_READY_REAL_S - left:.0f} s; they said:\n{last}"
+                )
+            said += chunk
+        word, _, ports = said.decode().strip().partition(" ")
+        if word != "READY":
+            self.stop()
+            raise SimulatorError(f"the simulators said {said!r} instead of READY")
+        return json.loads(ports)
+
+
+def serve(devices: Mapping[str, Mapping[str, Any]], site: Site, clock: Clock) -> NoReturn:
+    """Become the simulators, for other processes to use; Ctrl-C ends them."""
+    command = _command(devices, site, clock)
+    os.execv(command[0], command)
+
+
+def _command(devices: Mapping[str, Mapping[str, Any]], site: Site, clock: Clock) -> list[str]:
+    place = f"{site.latitude_deg},{site.longitude_deg},{site.elevation_m}"
+    words = [sys.executable, "-m", "simulators", f"--site={place}", "--clock", clock.to_words()]
+    return [*words, "--devices", json.dumps(devices)]
+
+
+def describe_devices(store: Store, *, free_ports: bool = True) -> dict[str, dict[str, Any]]:
+    """Describe the store's devices as ``python -m simulators --devices`` wants them.
+
+    :param free_ports: on free ports, instead of those of their rows' addresses
+    """
+    with store.session(read_only=True) as session:
+        rows = session.scalars(choose(Device).options(selectinload(Device.filters))).all()
+        filters: dict[int, list[str]] = {}
+        for row in rows:
+            if row.filters:
+                filters.setdefault(row.parent_id or row.id, []).extend(f.name for f in row.filters)
+        return {
+            row.name: {
+                "kind": row.kind.value,
+                "port": 0 if free_ports else urlsplit(row.address).port or 0,
+                "settings": {**row.settings, **({"filters": filters[row.id]} if row.id in filters else {})},
+            }
+            for row in rows
+            if row.kind in _SIMULATED and row.enabled and row.address
+        }

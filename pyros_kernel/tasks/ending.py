@@ -1,0 +1,50 @@
+"""What follows the end of a sequence, and of the night."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import select
+
+from pyros_kernel.report import write_report, write_summary
+from pyros_kernel.services import Services
+from pyros_kernel.store import Alert, AlertStatus, RequestKind, Sequence, SequenceStatus
+
+logger = logging.getLogger(__name__)
+
+_OUTCOMES = {
+    SequenceStatus.EXECUTED: AlertStatus.OBSERVED,
+    SequenceStatus.INTERRUPTED: AlertStatus.ACCEPTED,
+    SequenceStatus.FAILED: AlertStatus.FAILED,
+}
+
+
+def after_sequence(sequence_id: int, outcome: SequenceStatus | None, services: Services) -> None:
+    """Put an interrupted sequence back among the observable ones, and tell its alert how it ended.
+
+    :param outcome: None if it ended by a defect
+    """
+    with services.store.session() as session:
+        sequence = session.get_one(Sequence, sequence_id)
+        if outcome is None and sequence.status is SequenceStatus.EXECUTING:
+            sequence.become(SequenceStatus.FAILED, "it ended by a defect: see the log")
+        ended = sequence.status
+        if ended is SequenceStatus.INTERRUPTED:
+            sequence.become(SequenceStatus.OBSERVABLE, f"to be scheduled again, was interrupted: {sequence.reason}")
+        if sequence.request.kind is not RequestKind.ALERT or ended not in _OUTCOMES:
+            return
+        for alert in session.scalars(select(Alert).where(Alert.request_id == sequence.request_id)):
+            if alert.status is AlertStatus.ACCEPTED and ended is SequenceStatus.EXECUTED:
+                alert.become(AlertStatus.OBSERVING)  # it was observed in its turn, not at once
+            if alert.status is AlertStatus.OBSERVING:
+                alert.become(_OUTCOMES[ended], sequence.reason)
+
+
+def end_night(*, services: Services) -> None:
+    """Give back what was planned and not reached, and write report and summary."""
+    with services.store.session() as session:
+        for sequence in session.scalars(select(Sequence).where(Sequence.status == SequenceStatus.PLANNED)):
+            sequence.become(SequenceStatus.OBSERVABLE, f"not reached in the night {services.night_name}")
+    report = write_report(services.night_id, services=services)
+    summary = write_summary(services.night_id, services=services)
+    logger.info("report: %s, figures: %s", report, summary)
