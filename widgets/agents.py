@@ -22,9 +22,7 @@ def agents_html(snapshot: Snapshot) -> str:
 
 
 def _row(agent: AgentView, now_s: float) -> str:
-    ago = (
-        "" if agent.last_message_s is None else f"<small>{age_text(now_s - agent.last_message_s)} ago</small>"
-    )
+    ago = "" if agent.last_message_s is None else f"<small>{age_text(now_s - agent.last_message_s)} ago</small>"
     return (
         f'<tr><th scope="row">{esc(agent.name)}</th><td>{pill(agent_tone(agent), agent.state)}</td>'
         f"<td>{esc(agent.last_message or '–')} {ago}</td>{_count(agent.queue_depth)}"

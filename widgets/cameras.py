@@ -33,27 +33,28 @@ class Cameras:
 
 
 class _Camera:
-    """One camera's column: state, last image, caption."""
+    """One camera's column: its name, last image and state; the image first, so that all stand in a row."""
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._state, self._image, self._caption = W.HTML(), W.Image(format="png"), W.HTML()
+        self._title, self._image, self._caption, self._state = W.HTML(), W.Image(), W.HTML(), W.HTML()
         self._image.add_class("pyros-image")
-        self.widget = W.VBox([self._state, self._image, self._caption])
+        self.widget = W.VBox([self._title, self._image, self._caption, self._state])
         self.widget.add_class("pyros-camera")
 
     def draw(self, device: DeviceView | None, image: ImageView | None, now_s: float) -> None:
-        aside = pill(*device_state(device)) if device else ""
-        put(self._state, value=frame(self._name, device_body(device) if device else "", aside))
-        if image is None:
-            put(self._image.layout, display="none")
-            put(self._caption, value=nothing("No image yet."))
-            return
-        put(self._image, value=image.png)
-        put(self._image.layout, display="")
-        age = age_text(max(0.0, now_s - image.time_s))
-        put(
-            self._caption,
-            value=f'<p class="caption"><span>{esc(image.caption)}</span> '
-            f'<small title="{esc(image.path)}">{age} ago</small></p>',
-        )
+        put(self._title, value=frame(self._name, "", pill(*device_state(device)) if device else ""))
+        put(self._state, value=device_body(device) if device else "")
+        put(self._caption, value=_caption(image, now_s))
+        put(self._image.layout, display="none" if image is None else "")
+        if image is not None:
+            put(self._image, value=image.png)
+
+
+def _caption(image: ImageView | None, now_s: float) -> str:
+    if image is None:
+        return nothing("No image yet.")
+    age = age_text(max(0.0, now_s - image.time_s))
+    return (
+        f'<p class="caption"><span>{esc(image.caption)}</span> <small title="{esc(image.path)}">{age} ago</small></p>'
+    )

@@ -81,10 +81,12 @@ class Chart {
     }
     this.drawSky();
     this.drawGrid();
-    for (const curve of this.model.get("curves")) this.drawCurve(curve);
+    const names = node("g", { class: "names", "aria-hidden": true }, null);
+    for (const curve of this.model.get("curves")) this.drawCurve(curve, names);
+    svg.append(names);  // above every curve
     this.now = node("g", { class: "now" }, svg);
     node("line", { y1: TOP, y2: HEIGHT - BOTTOM }, this.now);
-    node("text", { y: TOP - 6, "text-anchor": "middle" }, this.now);
+    node("text", { y: TOP - 6, "text-anchor": "middle" }, this.now, "now");
     this.moveNow();
   }
 
@@ -132,7 +134,7 @@ class Chart {
     }
   }
 
-  drawCurve({ title, name, tone, status, start_s, end_s, points }) {
+  drawCurve({ title, name, tone, status, start_s, end_s, points }, names) {
     const up = points.filter(([, altitude]) => altitude > 0);
     const group = node("g", { class: `curve ${tone} ${status}`, role: "img", tabindex: 0, "aria-label": title }, this.svg);
     node("title", {}, group, title);
@@ -146,10 +148,10 @@ class Chart {
       node("path", { class: "slot", d: line }, group);
     }
     node("rect", { class: "bar", x: x0, y: floor + 21, width: Math.max(2, x1 - x0 - 1), height: 8, rx: 2 }, group);
-    if (name.length * 6.4 < x1 - x0 && slot.length > 1) {
+    if (slot.length > 1 && (tone === "alert" || name.length * 6.4 < x1 - x0)) {
       const top = Math.max(...slot.map(([, altitude]) => altitude));
       node("text", { class: "name", x: (x0 + x1) / 2, y: Math.max(TOP + 10, this.y(top) - 7), "text-anchor": "middle" },
-        group, name);
+        names, name);
     }
   }
 
@@ -158,7 +160,6 @@ class Chart {
     const now = this.model.get("now_s"), { from_s, to_s } = this.night;
     this.now.setAttribute("visibility", now >= from_s && now <= to_s ? "visible" : "hidden");
     this.now.setAttribute("transform", `translate(${this.x(now).toFixed(1)},0)`);
-    this.now.querySelector("text").textContent = hhmm(now);
   }
 }
 

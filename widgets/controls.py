@@ -35,9 +35,7 @@ def _status(s: Snapshot) -> str:
 
 def _start(s: Snapshot) -> Control:
     if not s.running:
-        return Control(
-            "start", "Start", True, "Open the store, the devices and the agents", lambda o: o.start()
-        )
+        return Control("start", "Start", True, "Open the store, the devices and the agents", lambda o: o.start())
     status = _status(s)
     if status in ("", "closed", "done"):
         unsafe = why_not_safe(s.verdict)
@@ -45,9 +43,7 @@ def _start(s: Snapshot) -> Control:
             f"; now it would wait, {unsafe}" if unsafe else ""
         )
         return Control("start", "Start night", True, tooltip, lambda o: o.observe())
-    return Control(
-        "start", "Start night", False, f"The night has begun: it is {status}", lambda o: o.observe()
-    )
+    return Control("start", "Start night", False, f"The night has begun: it is {status}", lambda o: o.observe())
 
 
 def _pause(s: Snapshot) -> Control:
@@ -85,9 +81,7 @@ def _stop_night(s: Snapshot) -> Control:
 
 def _abort(s: Snapshot) -> Control:
     why = "" if s.running else "The observatory is stopped"
-    return Control(
-        "abort", "Abort", not why, why or "Stop whatever moves or exposes, now", lambda o: o.abort(_BY_HAND)
-    )
+    return Control("abort", "Abort", not why, why or "Stop whatever moves or exposes, now", lambda o: o.abort(_BY_HAND))
 
 
 def _not_under_way(s: Snapshot) -> str:

@@ -44,9 +44,7 @@ class Panel:
         self._pulse, self._errors = Pulse(), ErrorBar()
         self._root = W.VBox()
 
-    def _show(
-        self, parts: Sequence[Part], layout: Callable[[W.Widget, W.Widget], Sequence[W.Widget]]
-    ) -> None:
+    def _show(self, parts: Sequence[Part], layout: Callable[[W.Widget, W.Widget], Sequence[W.Widget]]) -> None:
         """Take the parts, lay them out (given pulse and error bar), draw them, and keep them fresh."""
         self._parts = parts
         self._root.children = tuple(layout(self._pulse.widget, self._errors.widget))
@@ -107,9 +105,7 @@ class Panel:
         try:
             snapshot = self.observatory.snapshot()
         except Exception as error:  # noqa: BLE001 - the panel outlives any failure, shows and logs it
-            self._trouble(
-                "snapshot", f"The observatory can't be read: {error or type(error).__name__}", error
-            )
+            self._trouble("snapshot", f"The observatory can't be read: {error or type(error).__name__}", error)
             return None
         self._troubles.pop("snapshot", None)
         return snapshot
@@ -118,9 +114,7 @@ class Panel:
         try:
             part.draw(snapshot)
         except Exception as error:  # noqa: BLE001 - one broken part must not hide the others; logged
-            self._trouble(
-                part, f"{type(part).__name__} can't be drawn: {error or type(error).__name__}", error
-            )
+            self._trouble(part, f"{type(part).__name__} can't be drawn: {error or type(error).__name__}", error)
         else:
             self._troubles.pop(part, None)
 
@@ -141,7 +135,5 @@ class Panel:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()

@@ -14,9 +14,7 @@ def safety_html(snapshot: Snapshot) -> str:
     """Write the verdict and its reasons."""
     verdict = snapshot.verdict
     if verdict is None:
-        return frame(
-            "Safety", nothing("No verdict yet: without one the dome stays closed."), pill("warn", "unknown")
-        )
+        return frame("Safety", nothing("No verdict yet: without one the dome stays closed."), pill("warn", "unknown"))
     against = len(verdict.against)
     head = (
         "the dome may be open"

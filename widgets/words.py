@@ -85,9 +85,7 @@ def fields(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
 def table(heads: Iterable[str], rows: Iterable[str], caption: str) -> str:
     """Frame rows (``<tr>…</tr>``) into a table; a head that starts with ``#`` stands over numbers."""
     cells = "".join(
-        f'<th scope="col" class="num">{esc(h[1:])}</th>'
-        if h.startswith("#")
-        else f'<th scope="col">{esc(h)}</th>'
+        f'<th scope="col" class="num">{esc(h[1:])}</th>' if h.startswith("#") else f'<th scope="col">{esc(h)}</th>'
         for h in heads
     )
     head = f"<thead><tr>{cells}</tr></thead>"
