@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class QuickLook:
     digest: str
     flags: tuple[str, ...]
 
-    def figures(self) -> dict[str, object]:
+    def figures(self) -> dict[str, Any]:
         """Give what is kept in the image's row: plain, rounded values."""
         return {
             "median": round(self.median, 2),
