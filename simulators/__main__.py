@@ -27,8 +27,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         clock = Clock.from_words(args.clock)
         site = Site() if args.site is None else Site.from_words(args.site)
-        make = SimulatorConfig.default if args.devices is None else lambda b: SimulatorConfig.from_json(args.devices, b)
-        host = Host(make(args.port_base), clock, site, args.seed)
+        if args.devices is None:
+            config = SimulatorConfig.default(args.port_base)
+        else:
+            config = SimulatorConfig.from_json(args.devices, args.port_base)
+        host = Host(config, clock, site, args.seed)
     except ValueError as error:
         sys.stderr.write(f"simulators: {error}\n")
         return 2

@@ -9,7 +9,7 @@ from instruments.clock import Clock
 from instruments.pyros.values import iso_ms
 from simulators.config import Settings
 from simulators.device import Handler, Params, Refusal, Reply, settings_of
-from simulators.motion import shortest_deg
+from simulators.motion import EvenMove, shortest_deg
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +26,6 @@ class DomeSettings:
     azimuth_deg: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """An even motion from a value to another, from a moment on."""
-
-    start: float
-    end: float
-    start_s: float
-    speed: float
-
-    def at(self, unix_s: float) -> float:
-        reach = self.speed * (unix_s - self.start_s)
-        return self.start + max(-reach, min(reach, self.end - self.start))
-
-    def left_s(self, unix_s: float) -> float:
-        return abs(self.end - self.at(unix_s)) / self.speed
-
-
 class SimulatedDome:
     """Behave like a dome, as a function of the clock's time.
 
@@ -53,8 +36,8 @@ class SimulatedDome:
     def __init__(self, clock: Clock, settings: Settings) -> None:
         self._clock = clock
         self._set = settings_of(DomeSettings, settings, "dome")
-        self._shutter = _Move(0.0, 0.0, clock.unix_s(), 1 / self._set.shutter_s)
-        self._slit = _Move(self._set.azimuth_deg, self._set.azimuth_deg, clock.unix_s(), self._set.speed_deg_s)
+        self._shutter = EvenMove(0.0, 0.0, clock.unix_s(), 1 / self._set.shutter_s)
+        self._slit = EvenMove(self._set.azimuth_deg, self._set.azimuth_deg, clock.unix_s(), self._set.speed_deg_s)
         self._target: float | None = None
 
     @property
@@ -97,7 +80,7 @@ class SimulatedDome:
 
     def _drive(self, end: float) -> Reply:
         now = self._clock.unix_s()
-        self._shutter = _Move(self._shutter.at(now), end, now, 1 / self._set.shutter_s)
+        self._shutter = self._shutter.to(end, now)
         return Reply({"eta": round(self._shutter.left_s(now), 3)})
 
     def _goto(self, params: Params) -> Reply:
@@ -105,12 +88,11 @@ class SimulatedDome:
             raise Refusal("refused", "no azimuth was uploaded; use DOME SET AZIMUTH first")
         now = self._clock.unix_s()
         start = self._slit.at(now)
-        self._slit = _Move(start, start + shortest_deg(start, self._target), now, self._set.speed_deg_s)
+        self._slit = self._slit.to(start + shortest_deg(start, self._target), now)
         return Reply({"eta": round(self._slit.left_s(now), 3)})
 
     def _abort(self, params: Params) -> Reply:
         now = self._clock.unix_s()
-        opened, azimuth = self._shutter.at(now), self._slit.at(now)
-        self._shutter = _Move(opened, opened, now, 1 / self._set.shutter_s)
-        self._slit = _Move(azimuth, azimuth, now, self._set.speed_deg_s)
+        self._shutter = self._shutter.to(self._shutter.at(now), now)
+        self._slit = self._slit.to(self._slit.at(now), now)
         return Reply()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from instruments.clock import Clock
-from simulators.camera import Around, SimulatedCamera
+from simulators.camera import SimulatedCamera
 from simulators.config import DeviceConfig, SimulatorConfig, Site
 from simulators.control import SimulatorControl
 from simulators.device import SimulatedDevice
@@ -17,6 +17,7 @@ from simulators.dome import SimulatedDome
 from simulators.plc import SimulatedPlc
 from simulators.server import DevicePort
 from simulators.telescope import SimulatedTelescope
+from simulators.view import Around
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class Host:
             self.ports[one.name] = self.ports.pop(one.name)
 
     @contextlib.contextmanager
-    def running(self) -> Iterator[dict[str, int]]:
+    def running(self) -> Generator[dict[str, int], None, None]:
         """Open all ports, give them by name, and close them at the end; needs a running event loop.
 
         :raises OSError: if a port is taken

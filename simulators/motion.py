@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 
 def duration_s(distance: float, speed: float, acceleration: float) -> float:
@@ -32,3 +33,34 @@ def fraction(passed_s: float, distance: float, speed: float, acceleration: float
 def shortest_deg(start: float, end: float) -> float:
     """Give the signed way around the circle from ``start`` to ``end``, at most 180° either way."""
     return (end - start + 180.0) % 360.0 - 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class EvenMove:
+    """An even motion from one value to another, from a moment on.
+
+    :param start: value at ``start_s``
+    :param end: value in the end
+    :param start_s: when it began, unix seconds
+    :param speed: per second
+    """
+
+    start: float
+    end: float
+    start_s: float
+    speed: float
+
+    def at(self, unix_s: float) -> float:
+        """Tell the value at a moment."""
+        reach = self.speed * max(unix_s - self.start_s, 0.0)
+        if abs(self.end - self.start) <= reach:
+            return self.end
+        return self.start + max(-reach, min(reach, self.end - self.start))
+
+    def left_s(self, unix_s: float) -> float:
+        """Tell how long it still takes."""
+        return abs(self.end - self.at(unix_s)) / self.speed
+
+    def to(self, end: float, unix_s: float) -> EvenMove:
+        """Turn it to another end at a moment."""
+        return replace(self, start=self.at(unix_s), end=end, start_s=unix_s)

@@ -15,7 +15,8 @@ from instruments.operation import Operation
 from instruments.pyros.answer import Answer
 from instruments.pyros.grammar import GrammarError, grammar
 from instruments.pyros.line import Command, command
-from instruments.pyros.link import LineLink, Pending
+from instruments.pyros.link import LineLink
+from instruments.pyros.pending import Pending
 from instruments.pyros.poller import Poller
 from instruments.pyros.values import Value, unix_s
 

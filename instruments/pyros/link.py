@@ -9,14 +9,14 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 from instruments.errors import InstrumentError, NotConnected, ProtocolError, Rejected, Timeout
 from instruments.pyros.answer import Answer, parse_answer
 from instruments.pyros.grammar import GrammarError, grammar
 from instruments.pyros.line import Command, format_command
+from instruments.pyros.pending import Pending
 from instruments.pyros.values import check_answer
 
 logger = logging.getLogger(__name__)
@@ -25,23 +25,6 @@ _NEVER_MOVED = frozenset({"refused", "busy", "range"})
 _MAX_UNANSWERED = 1000
 _MAX_ANSWER_BYTES = 65536
 _SEND_TIMEOUT_S = 2
-
-
-@dataclass(slots=True)
-class Pending:
-    """A command that was sent and waits for its answer."""
-
-    asked: Command
-    done: threading.Event = field(default_factory=threading.Event)
-    answer: Answer | None = None
-    payload: bytes = b""
-    error: InstrumentError | None = None
-    sent_monotonic_s: float = 0.0
-
-    @property
-    def values(self) -> Mapping[str, Any]:
-        """What the device's OK carried."""
-        return self.answer.values if self.answer is not None else {}
 
 
 class LineLink:

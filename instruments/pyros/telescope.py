@@ -15,7 +15,7 @@ from instruments.horizon import Horizon, separation_deg
 from instruments.operation import Operation
 from instruments.pyros.device import DEADLINE_S, Device, Status, time_of
 from instruments.pyros.line import command
-from instruments.pyros.link import Pending
+from instruments.pyros.pending import Pending
 from instruments.reading import Reading
 from instruments.telescope import Motion, Telescope, TelescopeState
 
