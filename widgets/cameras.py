@@ -8,7 +8,7 @@ from pyros_kernel.snapshot import DeviceView, ImageView, Snapshot
 from widgets.devices import device_body
 from widgets.tones import device_state
 from widgets.words import age_text, esc, frame, nothing, pill
-from widgets.writing import put
+from widgets.writing import close_tree, put
 
 
 class Cameras:
@@ -30,6 +30,8 @@ class Cameras:
                 camera = self._cameras[name] = _Camera(name)
             camera.draw(devices.get(name), images.get(name), snapshot.time_s)
         put(self.widget, children=tuple(self._cameras[name].widget for name in names))
+        for gone in self._cameras.keys() - names.keys():
+            close_tree(self._cameras.pop(gone).widget)
 
 
 class _Camera:

@@ -172,6 +172,4 @@ class Lab:
 
     def shutdown(self) -> None:
         """End the notebook's kernel."""
-        self.page.evaluate(
-            "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }"
-        )
+        self.page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")

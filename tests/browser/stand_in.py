@@ -5,6 +5,7 @@ It imports neither pytest nor anything of the tests, so that a kernel in Jupyter
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import threading
@@ -37,9 +38,7 @@ def at(hhmm: str, day: int = 23) -> float:
 
 
 NOW_S = at("07:12")
-NIGHT = NightView(
-    "2026-11-22", "observing", "GRB 261123A", at("00:36"), at("02:01"), at("12:58"), at("14:23")
-)
+NIGHT = NightView("2026-11-22", "observing", "GRB 261123A", at("00:36"), at("02:01"), at("12:58"), at("14:23"))
 
 
 def curve(ra_deg: float, dec_deg: float) -> tuple[tuple[float, float], ...]:
@@ -55,6 +54,7 @@ def curve(ra_deg: float, dec_deg: float) -> tuple[tuple[float, float], ...]:
     return tuple(points)
 
 
+@functools.cache
 def stars(seed: int, size: int = 256) -> bytes:
     """A PNG of a star field."""
     random = np.random.default_rng(seed)
