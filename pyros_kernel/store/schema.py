@@ -29,6 +29,11 @@ def head() -> str:
     return version
 
 
+def known() -> frozenset[str]:
+    """Give every schema version this code knows."""
+    return frozenset(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+
+
 def current(engine: Engine) -> str | None:
     """Give a database's schema version, None for an empty one."""
     with reader(engine).connect() as connection:
@@ -46,8 +51,7 @@ def upgrade(engine: Engine) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
         revision = _revision(connection)
-        known = {script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
-        if revision is not None and revision not in known:
+        if revision is not None and revision not in known():
             raise StoreError(
                 f"{shown(engine.url)} has schema {revision}, newer than this PyROS knows ({head()}):"
                 " update PyROS (git pull, make setup), or name another database in PYROS_DATABASE_URL"
