@@ -12,6 +12,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from astropy.time import Time
+
 from pyros_kernel.agents import Agent, AgentConfig, AgentHost, Sender, use
 from pyros_kernel.agents.alert_manager import AlertManager
 from pyros_kernel.agents.majordome import Majordome
@@ -73,6 +75,7 @@ class Observatory:
     :param data: the data directory; PYROS_DATA or ``data`` if left out
     :param night: evening date of the night to simulate (``2022-09-29``), from shortly before sunset; tonight,
         by the system's clock, if left out
+    :param start: observatory time to begin with (Time, or ISO in UTC), instead of shortly before that sunset
     :param speed: observatory seconds per real second; more than 1 only with simulated instruments
     :param simulate: start simulators of all devices, instead of reaching them where their rows say
     :param fresh: set the data of earlier runs aside first; only with simulated instruments
@@ -86,15 +89,17 @@ class Observatory:
         data: Path | str | None = None,
         *,
         night: str | None = None,
+        start: Time | str | None = None,
         speed: float = 1.0,
         simulate: bool = True,
         fresh: bool = False,
         fixtures: tuple[str | Path, ...] = (),
         alert_port: int | None = None,
     ) -> None:
-        if not simulate and (night is not None or speed != 1.0 or fresh):
+        if not simulate and (night or start or speed != 1.0 or fresh):
             raise ValueError("real instruments know no other night, no other speed, and no fresh start: leave them out")
         self.settings = Settings.from_environment(data)
+        self._start = None if start is None else Time(start, scale="utc")
         self._night, self._speed, self._simulate, self._fresh = night, speed, simulate, fresh
         self._fixtures = fixtures
         self._alert_port = alert_port if alert_port is not None else (0 if simulate else 8098)
@@ -131,7 +136,7 @@ class Observatory:
                 store = Store.open(self.settings.database_url)
                 stack.callback(store.close)
                 site = first_fixtures(store, self._fixtures)
-                clock = clock_for(site, self._night, self._speed)
+                clock = clock_for(site, self._night, self._start, self._speed)
                 addresses = self._start_simulators(stack, store, site, clock)
                 self._config = config = agent_config_for(self.settings, free_ports=self._simulate)
                 use(config)

@@ -6,7 +6,6 @@ import logging
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 
 from astropy.time import Time
@@ -25,7 +24,7 @@ from pyros_kernel.logbook import Logbook
 from pyros_kernel.safety import SafetyWatch, read_rules
 from pyros_kernel.scheduling import Sky, night_name, night_of
 from pyros_kernel.services import Services
-from pyros_kernel.settings import Settings
+from pyros_kernel.settings import ROOT, Settings
 from pyros_kernel.store import Device, Night, Site, Store, load
 from pyros_kernel.tasks.sequence import recover
 
@@ -44,7 +43,7 @@ def fixture_path(name: str | Path) -> Path:
     given = Path(name)
     if given.is_file():
         return given
-    brought = Path(str(files("fixtures"))) / given.name
+    brought = ROOT / "fixtures" / given.name
     if brought.is_file():
         return brought
     raise FileNotFoundError(f"no fixture {name}: neither a file here nor one of {brought.parent}")
@@ -82,8 +81,10 @@ def first_fixtures(store: Store, fixtures: tuple[str | Path, ...]) -> Site:
     return site
 
 
-def clock_for(site: Site, night: str | None, speed: float) -> Clock:
-    """Make the clock: the system's, or one that begins shortly before a night's sunset."""
+def clock_for(site: Site, night: str | None, start: Time | None, speed: float) -> Clock:
+    """Make the clock: the system's, or one that begins at a moment, or shortly before a night's sunset."""
+    if start is not None:
+        return Clock(start, speed)
     if night is None:
         return Clock() if speed == 1.0 else Clock(Time.now(), speed)
     sunset_s = night_of(site, night).sunset_unix_s

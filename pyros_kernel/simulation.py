@@ -32,6 +32,20 @@ _SIMULATED = {
     DeviceKind.DOME,
     DeviceKind.PLC,
 }
+# A device's row describes the instrument; of that the simulator can be told what stands here, under its own name.
+_AS_SIMULATED = {
+    "rows": "height",
+    "columns": "width",
+    "pixel_scale_arcsec": "scale_arcsec",
+    "gain_e_per_adu": "gain_e_adu",
+    "read_noise_e": "read_noise_e",
+    "dark_current_e_per_s": "dark_e_s",
+    "readout_time_s": "readout_s",
+    "min_altitude_deg": "min_altitude_deg",
+    "slew_rate_deg_per_s": "speed_deg_s",
+    "rotation_rate_deg_per_s": "speed_deg_s",
+    "shutter_time_s": "shutter_s",
+}
 
 
 class SimulatorError(Exception):
@@ -139,7 +153,10 @@ def describe_devices(store: Store, *, free_ports: bool = True) -> dict[str, dict
             row.name: {
                 "kind": row.kind.value,
                 "port": 0 if free_ports else urlsplit(row.address).port or 0,
-                "settings": {**row.settings, **({"filters": filters[row.id]} if row.id in filters else {})},
+                "settings": {
+                    **{_AS_SIMULATED[key]: value for key, value in row.settings.items() if key in _AS_SIMULATED},
+                    **({"filters": filters[row.id]} if row.id in filters else {}),
+                },
             }
             for row in rows
             if row.kind in _SIMULATED and row.enabled and row.address

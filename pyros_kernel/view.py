@@ -130,7 +130,17 @@ class View:
                 .options(joinedload(PlacedSequence.sequence).joinedload(Sequence.request).joinedload(Request.programme))
                 .order_by(PlacedSequence.start)
             ).all()
-            self._placed = tuple(self._sequence(e) for e in entries if e.start is not None)
+            # What was done before this schedule was made stands in no entry of it.
+            done = session.scalars(
+                select(Sequence)
+                .where(Sequence.started >= night.sunset, Sequence.id.not_in([e.sequence_id for e in entries]))
+                .options(joinedload(Sequence.request).joinedload(Request.programme))
+                .order_by(Sequence.started)
+            ).all()
+            self._placed = (
+                *(self._view(s, s.started, s.ended, s.reason) for s in done),
+                *(self._sequence(e) for e in entries if e.start is not None),
+            )
             self._rejected = tuple(self._sequence(e) for e in entries if e.start is None)
             alerts = session.scalars(select(Alert).order_by(Alert.id.desc()).limit(_LAST_ALERTS)).all()
             self._alerts = tuple(_alert(alert) for alert in alerts)
@@ -163,17 +173,20 @@ class View:
         )
 
     def _sequence(self, entry: PlacedSequence) -> SequenceView:
-        sequence = entry.sequence
+        reason = entry.reason if entry.start is None else entry.sequence.reason
+        return self._view(entry.sequence, entry.start, entry.end, reason)
+
+    def _view(self, sequence: Sequence, start: datetime | None, end: datetime | None, reason: str) -> SequenceView:
         return SequenceView(
             id=sequence.id,
             name=sequence.name,
             programme=sequence.request.programme.name,
             status=sequence.status.value,
-            reason=entry.reason if entry.start is None else sequence.reason,
-            start_s=_s(entry.start),
-            end_s=_s(entry.end),
+            reason=reason,
+            start_s=_s(start),
+            end_s=_s(end),
             is_alert=sequence.request.kind is RequestKind.ALERT,
-            curve=self._curve(sequence) if entry.start is not None else (),
+            curve=self._curve(sequence) if start is not None else (),
         )
 
     def _curve(self, sequence: Sequence) -> tuple[tuple[float, float], ...]:

@@ -126,7 +126,7 @@ class Majordome(Agent):
             else:
                 self.machine.agenda.place_now(sequence_id, self._duration_s(sequence_id), f"alert {alert_id}")
                 self.machine.take_alert(sequence_id, slew)
-        self._record(alert_id, steps, why_not)
+        self._note_steps(alert_id, steps, why_not)
         if why_not:
             logger.warning("alert %d is not observed at once: %s", alert_id, why_not)
             self.machine.agenda.ask(f"alert {alert_id}: {why_not}")
@@ -173,7 +173,7 @@ class Majordome(Agent):
             sequence = session.get_one(Sequence, sequence_id)
             return duration_s(sequence, Overheads.from_devices(session), images_taken(session, [sequence]))
 
-    def _record(self, alert_id: int, steps: dict[str, float], why_not: str) -> None:
+    def _note_steps(self, alert_id: int, steps: dict[str, float], why_not: str) -> None:
         with self._services.store.session() as session:
             alert = session.scalar(select(Alert).where(Alert.id == alert_id))
             if alert is None:

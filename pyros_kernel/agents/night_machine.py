@@ -169,7 +169,8 @@ class NightMachine:
     def _take_end(self, ended: Running) -> None:
         self.running = None
         after_sequence(ended.sequence_id, ended.outcome, self.services)
-        if ended.is_alert or ended.outcome is not SequenceStatus.EXECUTED:
+        goes_on = self.wishes.observe and not self._stopping.is_set()
+        if goes_on and (ended.is_alert or ended.outcome is not SequenceStatus.EXECUTED):
             self.agenda.ask(f"after sequence {ended.sequence_id}: {ended.outcome or 'a defect'}")
 
     def _paused(self) -> None:

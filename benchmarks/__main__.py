@@ -1,0 +1,24 @@
+"""Run every benchmark: ``python -m benchmarks [NAME …]``."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+from importlib.metadata import version
+
+NAMES = ("agents", "alerts", "scheduling", "instruments")
+
+
+def main() -> None:
+    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(", ".join(f"{name} {version(name)}" for name in ("numpy", "astropy", "pyzmq", "lxml", "SQLAlchemy")))
+    for name in sys.argv[1:] or NAMES:
+        print(f"\n{name}")
+        for label, figure in importlib.import_module(f"benchmarks.{name}").run():
+            print(f"  {label:<64} {figure}")
+
+
+if __name__ == "__main__":
+    main()
