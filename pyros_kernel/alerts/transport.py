@@ -11,8 +11,9 @@ import logging
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import Any
 
 from pyros_kernel.alerts.author import Author, Taker
 from pyros_kernel.alerts.framing import MAX_BYTES
@@ -40,7 +41,7 @@ class VtpReceiver:
     :param acknowledged: called after the acknowledgement of a new packet was sent
     :param port: TCP port; 0 for any that is free
     :param local_ivo: IVORN under which it answers
-    :param max_connections: above it, the connection that has been idle longest gives way
+    :param max_connections: above it, the oldest connection gives way
     :param deadline_s: how long (real) a connection may take for a message
     """
 
@@ -58,9 +59,11 @@ class VtpReceiver:
     ) -> None:
         self._taker = Taker(receive, acknowledged, local_ivo, max_bytes, deadline_s, self._arrived, self._left)
         self._host, self._port, self._max_connections = host, port, max_connections
-        self._authors: dict[Author, None] = {}
+        self._authors: dict[Author, None] = {}  # in the order in which they came …
+        self._open: dict[Author, None] = {}  # … and those of them that were not told to go
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = asyncio.Event()
         self._switch_interval_s = 0.0
 
     @property
@@ -90,8 +93,10 @@ class VtpReceiver:
         self._port = int(listener.getsockname()[1])
         self._switch_interval_s = sys.getswitchinterval()
         sys.setswitchinterval(min(SWITCH_INTERVAL_S, self._switch_interval_s))
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, args=(self._loop, listener), name="pyros-vtp", daemon=True)
+        self._loop, self._stopping = asyncio.new_event_loop(), asyncio.Event()
+        self._thread = threading.Thread(
+            target=_run, args=(self._loop, self._serve(listener, self._stopping)), name="pyros-vtp", daemon=True
+        )
         self._thread.start()
         logger.info("listening for alerts on %s:%d", self._host, self._port)
 
@@ -101,33 +106,43 @@ class VtpReceiver:
         if thread is None or loop is None:
             return
         self._thread = self._loop = None
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(self._stopping.set)
         thread.join(STOP_DEADLINE_S)
         sys.setswitchinterval(self._switch_interval_s)
         if thread.is_alive():
             logger.error("the alert receiver did not stop within %.0f s", STOP_DEADLINE_S)
 
-    def _run(self, loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
-        server = loop.run_until_complete(
-            loop.create_server(partial(Author, self._taker), sock=listener, backlog=BACKLOG)
-        )
-        try:
-            loop.run_forever()
-        finally:
-            server.close()
-            for author in list(self._authors):
-                author.abort()
-            # Closed transports let go of their sockets in the loop's next round.
-            loop.run_until_complete(asyncio.sleep(0))
-            loop.run_until_complete(asyncio.sleep(0))
-            loop.close()
+    async def _serve(self, listener: socket.socket, stopping: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(partial(Author, self._taker), sock=listener, backlog=BACKLOG)
+        await stopping.wait()
+        # A server that is closed while it accepts loses that connection's socket: no new ones first.
+        loop.remove_reader(listener)
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0)
+        server.close()
+        for author in list(self._authors):
+            author.abort()
+        # Closed transports let go of their sockets in the loop's next rounds.
+        while self._authors:
+            await asyncio.sleep(0)
 
     def _arrived(self, author: Author) -> None:
-        self._authors[author] = None
-        if len(self._authors) > self._max_connections:
-            oldest = next(iter(self._authors))
-            del self._authors[oldest]
+        self._authors[author] = self._open[author] = None
+        if len(self._open) > self._max_connections:
+            oldest = next(iter(self._open))
+            del self._open[oldest]
             oldest.refuse(f"too many connections (more than {self._max_connections}); the oldest gives way")
+        if len(self._authors) > 2 * self._max_connections:
+            next(iter(self._authors)).abort()
 
     def _left(self, author: Author) -> None:
         self._authors.pop(author, None)
+        self._open.pop(author, None)
+
+
+def _run(loop: asyncio.AbstractEventLoop, serve: Coroutine[Any, Any, None]) -> None:
+    try:
+        loop.run_until_complete(serve)
+    finally:
+        loop.close()

@@ -1,0 +1,251 @@
+"""What packets say: real ones against values that others read from them, bad ones, and nonsense."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from astropy import units as u
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pyros_kernel.alerts import Kind, NotVoevent, Packet, parse
+from pyros_kernel.settings import ROOT
+
+PACKETS = Path(__file__).parent / "packets"
+SWIFT = (ROOT / "fixtures" / "swift_bat_grb_1125809.xml").read_bytes()
+EXPECTED: list[dict[str, Any]] = json.loads((PACKETS / "expected.json").read_text())
+
+
+@pytest.mark.parametrize("expected", EXPECTED, ids=[e["file"] for e in EXPECTED])
+def test_a_real_packet_gives_its_expected_values(expected: dict[str, Any]) -> None:
+    packet = parse((PACKETS / expected["file"]).read_bytes())
+    assert packet.ivorn == expected["ivorn"]
+    assert (packet.role, packet.version) == (expected["role"], expected["version"])
+    assert packet.packet_number == expected["packet_type"]
+    assert (packet.ra_deg, packet.dec_deg) == (expected["ra_deg"], expected["dec_deg"])
+    assert packet.error_deg == expected["err_deg"]
+    assert packet.is_test == expected["is_test"]
+    assert packet.is_retraction == expected["is_retraction"]
+    assert packet.trigger_id == (expected["trig_id"] or "")
+    assert [{"cite": c.cite, "ivorn": c.ivorn} for c in packet.citations] == expected["cites"]
+    if expected["position_is_placeholder"] or expected["ra_deg"] is None:
+        assert packet.position_problem
+        assert packet.position is None
+    if expected["event_time_utc"] is None:
+        assert packet.event_utc is packet.event_time is None
+        assert bool(packet.time_problem) == bool(expected["event_time_raw"])
+    else:
+        true = datetime.fromisoformat(expected["event_time_utc"]).replace(tzinfo=UTC)
+        assert packet.event_utc is not None
+        assert abs(packet.event_utc - true) < timedelta(milliseconds=1)
+        assert packet.event_time is not None
+        assert abs(packet.event_time.unix - true.timestamp()) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("file", "stream", "packet_type", "kind", "problem"),
+    [
+        ("swift_bat_grb_pos__04", "SWIFT", "BAT_GRB_Pos", Kind.POSITION, ""),
+        ("swift_point_dir__02", "SWIFT", "Point_Dir", Kind.POINTING, "spacecraft points"),
+        ("swift_sc_slew__03", "SWIFT", "SC_Slew", Kind.POINTING, "spacecraft points"),
+        ("swift_bat_scaledmap__03", "SWIFT", "BAT_Scaledmap", Kind.PRODUCT, "spacecraft points"),
+        ("fermi_gbm_alert__03", "Fermi", "GBM_Alert", Kind.TRIGGER, r"\(0, 0\)"),
+        ("ipn_raw__02", "IPN", "Raw", Kind.TRIGGER, "out of range"),
+        ("lvc_retraction__02", "LVC", "Retraction", Kind.RETRACTION, "no position"),
+        ("svom_eclairs_wakeup__03", "SVOM", "eclairs-wakeup", Kind.POSITION, ""),
+        ("calet_gbm_flight_lightcurve__01", "CALET", "GBM_Flight_Lightcurve", Kind.PRODUCT, "spacecraft"),
+        ("realfast_io_realfast__01", "realfast.io", "realfast", Kind.UNKNOWN, ""),
+    ],
+)
+def test_the_table_of_streams_tells_what_a_packet_is(
+    file: str, stream: str, packet_type: str, kind: Kind, problem: str
+) -> None:
+    packet = parse((PACKETS / f"{file}.xml").read_bytes())
+    assert (packet.stream, packet.packet_type, packet.kind) == (stream, packet_type, kind)
+    assert bool(packet.position_problem) == bool(problem)
+    assert re.search(problem, packet.position_problem)
+
+
+def test_a_packet_gives_astropy_objects() -> None:
+    packet = parse(SWIFT)
+    assert packet.title == "SWIFT BAT_GRB_Pos 1125809"
+    assert packet.position is not None
+    assert packet.position.to_string("hmsdms", precision=1) == "04h18m57.0s +13d21m06.1s"
+    assert packet.error == 0.05 * u.deg
+    assert packet.event_time is not None
+    assert packet.event_time.isot == "2022-09-30T11:11:52.120"
+    assert packet.params["Image_Signif"] == packet.params["Image_Signif"] == "7.33"
+    assert packet.params["Solution_Status/GRB_Identified"] == packet.params["GRB_Identified"] == "true"
+    assert packet.raw == SWIFT
+
+
+def test_a_packet_can_not_be_changed() -> None:
+    packet = parse(SWIFT)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        packet.ra_deg = 0.0  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        packet.params["TrigID"] = "1"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("VOEventsDigest_ack", "role='ack' is not one of observation"),
+        ("pygcn_kill_socket", "is not an identifier such as ivo://"),
+        ("real_04_Retraction", "not well-formed"),
+        ("real_Swift_unknown_fail", "not well-formed"),
+        ("syn_bad_version", "version='9.9' is not one of 1.1, 2.0, 2.1"),
+        ("syn_binary", "not well-formed"),
+        ("syn_external_entity", "document type declaration"),
+        ("syn_http_ivorn", "ivorn='http://example.org/x#1' is not an identifier"),
+        ("syn_ivorn_traversal", "is not an identifier"),
+        ("syn_leading_space", "not well-formed"),
+        ("syn_no_ivorn", "ivorn='' is not an identifier"),
+        ("syn_truncated", "not well-formed"),
+        ("syn_whitespace", "not well-formed"),
+        ("syn_wrong_ns", "{http://example.org/v2.0}VOEvent, not a VOEvent"),
+    ],
+)
+def test_what_is_no_voevent_is_refused_with_the_reason(file: str, reason: str) -> None:
+    with pytest.raises(NotVoevent, match=re.escape(reason)):
+        parse((PACKETS / "malformed" / f"{file}.xml").read_bytes())
+
+
+BOMB = b"".join(
+    [
+        b'<!DOCTYPE b [<!ENTITY a0 "ha">',
+        *(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">'.encode() for n in range(1, 12)),
+        b"]>",
+    ]
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "utf-7"])
+@pytest.mark.parametrize("doctype", [BOMB.decode(), '<!DOCTYPE x SYSTEM "http://127.0.0.1:9/x.dtd">', "<!DOCTYPE x>"])
+def test_a_document_type_is_refused_in_any_encoding(encoding: str, doctype: str) -> None:
+    body = SWIFT.decode().partition("?>")[2].replace("GRB 220930", "&a11;" if "a11" in doctype else "x")
+    text = f"<?xml version='1.0' encoding='{encoding}'?><!-- <VOEvent> -->{doctype}{body}"
+    with pytest.raises(NotVoevent):
+        parse(text.encode(encoding))
+
+
+def test_other_encodings_are_read() -> None:
+    text = SWIFT.decode().replace("UTF-8", "UTF-16")
+    assert parse(text.encode("utf-16")).digest == parse(SWIFT).digest
+
+
+def test_size_and_depth_are_bounded() -> None:
+    with pytest.raises(NotVoevent, match="more than the 1048576 accepted"):
+        parse(SWIFT + b" " * (1 << 20))
+    deep = b"<Group>" * 5000 + b"</Group>" * 5000
+    with pytest.raises(NotVoevent, match="not well-formed"):
+        parse(SWIFT.replace(b"<What>", b"<What>" + deep))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        (b"<C1>64.7373</C1>", b"<C1>NaN</C1>", "not a number"),
+        (b"<C1>64.7373</C1>", b"<C1>inf</C1>", "not a number"),
+        (b"<C1>64.7373</C1>", b"<C1/>", "not a number"),
+        (b"<C1>64.7373</C1>", b"<C1>360</C1>", "out of range"),
+        (b"<C2>13.3517</C2>", b"<C2>-90.01</C2>", "out of range"),
+        (b"0.0500</Error2Radius>", b"180</Error2Radius>", "is not known"),
+        (b"0.0500</Error2Radius>", b"-1</Error2Radius>", "is not known"),
+        (b'Position2D unit="deg"', b'Position2D unit="rad"', "only degrees"),
+        (b'value="source_object"', b'value="unavailable/inappropriate"', "unavailable"),
+        (b'"Packet_Type"  value="61"', b'"Packet_Type"  value="83"', "spacecraft points"),
+    ],
+)
+def test_a_position_that_must_not_be_pointed_at_says_why(
+    variant: Callable[..., bytes], old: bytes, new: bytes, problem: str
+) -> None:
+    packet = parse(variant((old, new)))
+    assert problem in packet.position_problem
+    assert packet.position is None
+
+
+@pytest.mark.parametrize(
+    ("text", "system", "utc"),
+    [
+        ("2016-12-31T23:59:60.5", "UTC-FK5-GEO", "2017-01-01T00:00:00.500000+00:00"),
+        ("2022-09-30T13:11:52+02:00", "UTC-FK5-GEO", "2022-09-30T11:11:52+00:00"),
+        ("2022-09-30T11:11:52-0030", "UTC-FK5-GEO", "2022-09-30T11:41:52+00:00"),
+        ("2022-09-30T11:12:10", "GPS-ICRS-GEO", "2022-09-30T11:11:52+00:00"),
+        ("2022-09-30T11:12:29", "TAI-ICRS-GEO", "2022-09-30T11:11:52+00:00"),
+        ("2022-09-30T11:13:01.184", "TT-ICRS-GEO", "2022-09-30T11:11:52+00:00"),
+    ],
+)
+def test_times_are_brought_to_utc(variant: Callable[..., bytes], text: str, system: str, utc: str) -> None:
+    raw = variant((b"2022-09-30T11:11:52.12", text.encode()), (b"UTC-FK5-GEO", system.encode()))
+    assert str(parse(raw).event_utc).replace(" ", "T") == utc
+
+
+@pytest.mark.parametrize(
+    "text", ["2022-02-30T00:00:00", "2022-01-01T24:00:01", "2022-01-01T00:00:61", "0000-01-01T00:00:00", "soon",
+             "9999-12-31T23:59:60", "2022-1-1T00:00:00"]
+)  # fmt: skip
+def test_an_impossible_date_keeps_the_packet(variant: Callable[..., bytes], text: str) -> None:
+    packet = parse(variant((b"2022-09-30T11:11:52.12", text.encode())))
+    assert packet.event_utc is None
+    assert text in packet.time_problem
+
+
+def test_the_digest_tells_a_copy_from_another_version(variant: Callable[..., bytes]) -> None:
+    plain = parse(SWIFT).digest
+    quotes = variant((b'name="Packet_Type"  value="61"', b"value='61' name='Packet_Type'"))
+    assert parse(quotes).digest == plain
+    assert parse(SWIFT.replace(b"<Who>", b"<Who><!-- relayed -->")).digest == plain
+    assert parse(variant((b"64.7373", b"64.7374"))).digest != plain
+
+
+def test_a_stream_that_is_not_in_the_table_is_read(variant: Callable[..., bytes]) -> None:
+    packet = parse(variant((b"ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1125809-092", b"ivo://org.example/lab/frb#7")))
+    assert (packet.stream, packet.packet_type, packet.kind) == ("org.example", "lab/frb", Kind.UNKNOWN)
+    assert packet.position is not None
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_mutated_packets_are_read_or_refused(data: st.DataObject) -> None:
+    raw = bytearray(SWIFT)
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(raw)))
+        match data.draw(st.sampled_from(["cut", "put", "copy", "value"])):
+            case "cut":
+                del raw[at : at + data.draw(st.integers(1, 40))]
+            case "put":
+                raw[at:at] = data.draw(st.binary(min_size=1, max_size=8))
+            case "copy":
+                start = data.draw(st.integers(0, len(raw)))
+                raw[at:at] = raw[start : start + data.draw(st.integers(1, 60))]
+            case _:
+                values = [m.span(1) for m in re.finditer(rb">([^<>\s]+)<|\"([^\"<>]*)\"", bytes(raw)) if m.group(1)]
+                if values:
+                    start, end = data.draw(st.sampled_from(values))
+                    raw[start:end] = data.draw(st.text(max_size=12)).encode("utf-8", "surrogatepass")
+    try:
+        packet = parse(bytes(raw))
+    except NotVoevent as refusal:
+        assert str(refusal)
+    else:
+        check_sound(packet)
+
+
+def check_sound(packet: Packet) -> None:
+    """Whatever a packet says, nobody is led astray by it."""
+    assert packet.ivorn.startswith("ivo://")
+    assert len(packet.trigger_id) <= 64
+    assert packet.event_utc is None or packet.event_utc.tzinfo is UTC
+    assert (packet.position is None) == bool(packet.position_problem)
+    if packet.position is not None:
+        assert 0 <= packet.position.ra.deg < 360
+        assert packet.ra_deg is not None
+    assert packet.event_time is None or packet.event_time.scale == "utc"
