@@ -46,9 +46,7 @@ def install_kernelspec(prefix: str | Path = sys.prefix) -> Path:
         return Path(KernelSpecManager().install_kernel_spec(made, KERNEL, prefix=str(prefix)))
 
 
-def run_lab(
-    notebook: Path, *, port: int | None = None, browser: bool = True, extra: Sequence[str] = ()
-) -> NoReturn:
+def run_lab(notebook: Path, *, port: int | None = None, browser: bool = True, extra: Sequence[str] = ()) -> NoReturn:
     """Become JupyterLab with a notebook open; Ctrl-C ends it and its kernels at once.
 
     :param notebook: the notebook to open; its directory is what Lab shows

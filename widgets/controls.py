@@ -15,13 +15,17 @@ _UNDER_WAY = ("waiting", "opening", "observing", "paused")
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A button: its word, what it does, and the tooltip that says so, or why it may not be pressed now."""
+    """A button: its word, what it does, and the tooltip that says so, or why it may not be pressed now.
+
+    :param slow: whether the command takes seconds: then it runs beside, and the button waits for it
+    """
 
     name: str
     word: str
     enabled: bool
     tooltip: str
     command: Callable[[Observed], object]
+    slow: bool = False
 
 
 def controls(snapshot: Snapshot) -> tuple[Control, ...]:
@@ -35,7 +39,8 @@ def _status(s: Snapshot) -> str:
 
 def _start(s: Snapshot) -> Control:
     if not s.running:
-        return Control("start", "Start", True, "Open the store, the devices and the agents", lambda o: o.start())
+        tooltip = "Open the store, the devices and the agents"
+        return Control("start", "Start", True, tooltip, lambda o: o.start(), slow=True)
     status = _status(s)
     if status in ("", "closed", "done"):
         unsafe = why_not_safe(s.verdict)
@@ -54,7 +59,7 @@ def _pause(s: Snapshot) -> Control:
         "pause",
         "Pause",
         not why,
-        why or "Stop observing after what runs now; nothing closes",
+        why or "Interrupt what runs and hold; the dome stays open while it is safe",
         lambda o: o.pause(_BY_HAND),
     )
 
@@ -74,14 +79,16 @@ def _stop_night(s: Snapshot) -> Control:
         "stop",
         "Stop night",
         not why,
-        why or "Park, close and end the night",
+        why or "End the night: interrupt, park, close",
         lambda o: o.stop_night(_BY_HAND),
     )
 
 
 def _abort(s: Snapshot) -> Control:
     why = "" if s.running else "The observatory is stopped"
-    return Control("abort", "Abort", not why, why or "Stop whatever moves or exposes, now", lambda o: o.abort(_BY_HAND))
+    return Control(
+        "abort", "Abort", not why, why or "Stop all motion and exposures now, and hold", lambda o: o.abort(_BY_HAND)
+    )
 
 
 def _not_under_way(s: Snapshot) -> str:

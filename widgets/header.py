@@ -33,36 +33,35 @@ def header_html(snapshot: Snapshot) -> str:
 
 def _site(s: Snapshot) -> str:
     speed = (
-        ""
-        if s.speed == 1
-        else f' <span class="chip" title="the clock runs {s.speed:g} times faster">×{s.speed:g}</span>'
+        f'<span class="chip" title="the clock runs {s.speed:g} times faster">×{s.speed:g}</span>'
+        if s.speed != 1
+        else ""
     )
     night = f"night {esc(s.night.name)}" if s.night else "no night yet"
-    return (
-        f'<div class="site"><h2>{esc(s.site or "PyROS")}{speed}</h2>'
-        f"<p>{night}</p><p>{position_text(s.latitude_deg, s.longitude_deg)}</p></div>"
-    )
+    where = position_text(s.latitude_deg, s.longitude_deg) if s.running else "–"
+    return f'<div class="site"><h2>{esc(s.site or "PyROS")} {speed}</h2><p>{night}</p><p>{where}</p></div>'
 
 
 def _times(s: Snapshot) -> str:
-    solar = clock_text(mean_solar_s(s.time_s, s.longitude_deg), "%H:%M")
-    sidereal = clock_text(sidereal_s(s.time_s, s.longitude_deg), "%H:%M:%S")
+    now_s = s.time_s if s.running else math.nan  # a stopped observatory has no clock
+    solar = clock_text(mean_solar_s(now_s, s.longitude_deg), "%H:%M")
+    sidereal = clock_text(sidereal_s(now_s, s.longitude_deg), "%H:%M:%S")
     return (
-        f'<div class="times"><p class="clock" aria-label="time UTC">{clock_text(s.time_s)}'
-        "<small>UTC</small></p>"
-        f"<p>{clock_text(s.time_s, '%a %d %b %Y')}</p>"
+        f'<div class="times"><p class="clock" aria-label="time UTC">{clock_text(now_s)}<small>UTC</small></p>'
+        f"<p>{clock_text(now_s, '%a %d %b %Y')}</p>"
         f'<p><span title="local mean solar time">{solar} local solar</span> · '
         f'<span title="local mean sidereal time">{sidereal} LST</span></p></div>'
     )
 
 
 def _sky(s: Snapshot) -> str:
+    sun, moon, lit = (
+        (s.sun_altitude_deg, s.moon_altitude_deg, s.moon_illumination) if s.running else (math.nan, math.nan, math.nan)
+    )
+    disc = '<svg viewBox="-12 -12 24 24" aria-hidden="true"><circle class="sun" r="6"/></svg>'
     return (
-        '<div class="sky">'
-        f'<p><svg viewBox="-12 -12 24 24" aria-hidden="true"><circle class="sun" r="6"/></svg>'
-        f"<b>{degrees_text(s.sun_altitude_deg, 1)}</b> Sun · {twilight(s.sun_altitude_deg)}</p>"
-        f"<p>{_moon(s.moon_illumination)}<b>{degrees_text(s.moon_altitude_deg, 1)}</b> Moon"
-        f" · {_percent(s.moon_illumination)} lit</p>"
+        f'<div class="sky"><p>{disc}<b>{degrees_text(sun, 1)}</b> Sun · {twilight(sun)}</p>'
+        f"<p>{_moon(lit)}<b>{degrees_text(moon, 1)}</b> Moon · {_percent(lit)} lit</p>"
         f"<p>{esc(next_limit(s.night, s.time_s)) if s.night else ''}</p></div>"
     )
 

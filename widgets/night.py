@@ -33,7 +33,7 @@ class NightPanel(Panel):
     def __init__(self, observatory: Observed) -> None:
         super().__init__(observatory, "Night panel")
         self._header = Card("header", header_html)
-        self._toolbar = Toolbar(self._act)
+        self._toolbar = Toolbar(self._act, lambda: self._pending)
         self._cards = (
             ScheduleChart(),
             Card("safety", safety_html),

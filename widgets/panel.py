@@ -13,6 +13,7 @@ import ipywidgets as W
 
 from pyros_kernel.snapshot import Snapshot
 from widgets.card import Part
+from widgets.controls import Control
 from widgets.errors import ErrorBar
 from widgets.observed import Observed
 from widgets.pulse import Pulse
@@ -39,6 +40,7 @@ class Panel:
         # One writer at a time: hold_sync on one widget from two threads breaks ipywidgets.
         self._lock = threading.RLock()
         self._closed = False
+        self._slow, self._pending = threading.Lock(), ""
         self._parts: Sequence[Part] = ()
         self._troubles: dict[object, str] = {}
         self._pulse, self._errors = Pulse(), ErrorBar()
@@ -74,7 +76,7 @@ class Panel:
                 return
             if snapshot is not None:
                 # A snapshot that nobody renews is as dead as none: the pulse stops, and the panel says so.
-                self._pulse.beat(time.monotonic() - snapshot.taken_real_s)
+                self._pulse.beat(time.monotonic() - snapshot.taken_real_s if snapshot.running else 0.0)
                 for part in self._parts:
                     self._draw(part, snapshot)
             self._errors.draw(snapshot)
@@ -91,14 +93,31 @@ class Panel:
                 self._closed = True
                 close_tree(self._root)
 
-    def _act(self, word: str, command: Callable[[Observed], object]) -> None:
+    def _act(self, control: Control) -> None:
+        """Give a command and return at once; a slow one runs beside, one at a time."""
+        if not control.slow:
+            self._give(control)
+        elif self._slow.acquire(blocking=False):
+            self._pending = control.name
+            threading.Thread(target=self._give_slowly, args=(control,), name="pyros-command", daemon=True).start()
+            refresher.poke()
+
+    def _give_slowly(self, control: Control) -> None:
+        try:
+            self._give(control)
+        finally:
+            self._pending = ""
+            self._slow.release()
+            refresher.poke()
+
+    def _give(self, control: Control) -> None:
         """Give a command; a refusal goes to the error bar, where ipywidgets would hide it."""
         try:
-            command(self.observatory)
+            control.command(self.observatory)
         except Exception as error:
             # Whatever it is, the one who pressed the button must see it.
-            logger.exception("%s was refused", word)
-            self._errors.note(f"{word}: {error or type(error).__name__}")
+            logger.exception("%s was refused", control.word)
+            self._errors.note(f"{control.word}: {error or type(error).__name__}")
         refresher.poke()
 
     def _snapshot(self) -> Snapshot | None:

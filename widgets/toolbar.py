@@ -8,42 +8,44 @@ import ipywidgets as W
 
 from pyros_kernel.snapshot import Snapshot
 from widgets.controls import Control, controls
-from widgets.observed import Observed
 from widgets.writing import put
-
-Act = Callable[[str, Callable[[Observed], object]], None]
 
 
 class Toolbar:
     """A button per command.
 
-    :param act: gives a command (with its word) to the observatory and returns at once
+    :param act: gives a control's command to the observatory and returns at once
+    :param pending: names the control whose slow command is still under way, or nothing
     """
 
-    def __init__(self, act: Act) -> None:
-        self.buttons: dict[str, W.Button] = {}
+    def __init__(self, act: Callable[[Control], None], pending: Callable[[], str]) -> None:
         self.widget = W.HBox()
         self.widget.add_class("pyros-toolbar")
-        self._act = act
+        self._act, self._pending = act, pending
+        self._buttons: dict[str, W.Button] = {}
         self._controls: dict[str, Control] = {}
 
     def draw(self, snapshot: Snapshot) -> None:
         """Write word, tooltip and state of each button."""
+        pending = self._pending()
         for control in controls(snapshot):
-            self._controls[control.name] = control
-            button = self.buttons.get(control.name)
-            if button is None:
-                button = self.buttons[control.name] = self._button(control.name)
-            put(button, description=control.word, tooltip=control.tooltip, disabled=not control.enabled)
-        put(self.widget, children=tuple(self.buttons.values()))
+            name, waits = control.name, control.name == pending
+            self._controls[name] = control
+            button = self._buttons.get(name) or self._button(name)
+            put(
+                button,
+                description=f"{control.word} …" if waits else control.word,
+                tooltip=f"Under way: {control.tooltip}" if waits else control.tooltip,
+                disabled=waits or not control.enabled,
+            )
+        put(self.widget, children=tuple(self._buttons.values()))
 
     def _button(self, name: str) -> W.Button:
-        button = W.Button()
+        button = self._buttons[name] = W.Button()
         button.add_class(f"pyros-{name}")
 
         def pressed(_: W.Button) -> None:
-            control = self._controls[name]
-            self._act(control.word, control.command)
+            self._act(self._controls[name])
 
         button.on_click(pressed)
         return button

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -48,10 +50,31 @@ def test_each_state_of_the_night_allows_its_buttons(
             observatory.in_state(status)
 
 
-def test_start_starts_an_observatory_that_is_stopped(panel: Any, made_up: Any, observatory: Any, look: Any) -> None:
+def test_start_starts_a_stopped_observatory_once_and_blocks_nothing(
+    panel: Any, made_up: Any, observatory: Any, look: Any
+) -> None:
     observatory.picture = made_up.stopped()
     panel.refresh()
-    look(panel).button("start").click()
+    let_go, entered = threading.Event(), threading.Event()
+
+    def slow_start() -> None:
+        entered.set()
+        assert let_go.wait(10)
+        observatory.commands.append(("start",))
+
+    observatory.start = slow_start
+    start = look(panel).button("start")
+    start.click()
+    start.click()
+    assert entered.wait(5)
+    panel.refresh()
+    assert start.disabled and start.description == "Start …"
+    let_go.set()
+    deadline = time.monotonic() + 5
+    while start.disabled and time.monotonic() < deadline:
+        time.sleep(0.01)
+        panel.refresh()
+    assert not start.disabled
     assert observatory.commands == [("start",)]
 
 
