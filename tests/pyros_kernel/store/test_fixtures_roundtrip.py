@@ -98,7 +98,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     store.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(first=graphs(), second=graphs())
 def test_round_trip(bare: Store, first: list[Row], second: list[Row]) -> None:
     _purge(bare)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,6 +124,35 @@ def test_what_is_committed_is_there_for_another_store(url: str) -> None:
         assert session.scalars(select(AgentLog.message)).all() == ["kept"]
     first.close()
     second.close()
+
+
+COMMIT_AND_WAIT = """
+import sys
+from datetime import UTC, datetime
+from pyros_kernel.store import AgentLog, Store
+store = Store.open(sys.argv[1])
+with store.session() as session:
+    session.add(AgentLog(time=datetime.now(UTC), agent="a", level="INFO", message="committed"))
+with store.session() as session:
+    session.add(AgentLog(time=datetime.now(UTC), agent="a", level="INFO", message="half-way"))
+    session.flush()
+    print("now", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_killed_process_loses_nothing_committed_and_blocks_nobody(url: str) -> None:
+    command = [sys.executable, "-c", COMMIT_AND_WAIT, url]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"now\n"
+        os.kill(process.pid, signal.SIGKILL)
+    store = Store.open(url)
+    with store.session() as session:
+        assert session.scalars(select(AgentLog.message)).all() == ["committed"]
+        session.add(_line())
+    store.close()
 
 
 def test_closed_store_refuses_and_closing_twice_is_harmless(sqlite_url: str) -> None:
