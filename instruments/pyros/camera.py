@@ -116,11 +116,12 @@ def _frame(name: str, answer: Answer, payload: bytes) -> Frame:
         data = np.ascontiguousarray(hdu.data, dtype=np.uint16)
         if data.ndim != 2:
             raise ValueError(f"it has {data.ndim} axes, not 2")
-        cards = [(str(c.keyword), c.value, str(c.comment)) for c in hdu.header.cards]
-    structural = {"SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "EXTEND", "BZERO", "BSCALE", ""}
+        # Who writes the frame again makes its structural cards (SIMPLE, NAXIS …) anew.
+        hdu.header.strip()
+        cards = [(str(c.keyword), c.value, str(c.comment)) for c in hdu.header.cards if c.keyword]
     return Frame(
         data=data,
-        header={key: (value, comment) for key, value, comment in cards if key not in structural},
+        header={key: (value, comment) for key, value, comment in cards},
         start=time_of(values["start"]),
         exposure_time=float(values["exposure"]) * u.s,
         kind=FrameKind(values["kind"]),
