@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from astropy import units as u
 
@@ -9,15 +11,14 @@ from instruments import Dome, Reading, Shutter
 from instruments.connect import open_instrument
 from pyros_kernel.clock import Clock
 from pyros_kernel.safety import GatedDome, Rule, SafetyWatch, Unsafe
-from tests.running import Simulators
 
 RAIN = (Rule("rain", 60, 0, "close_now", "wet", unsafe_if=True),)
 
 
-def test_it_opens_only_when_safe_and_closes_always(fast_simulators: Simulators) -> None:
-    clock: Clock = fast_simulators.clock
+def test_it_opens_only_when_safe_and_closes_always(simulated: Any) -> None:
+    clock: Clock = simulated.clock
     watch = SafetyWatch(RAIN, clock)
-    dome = open_instrument("dome", "dome", fast_simulators.addresses["dome"], clock)
+    dome = open_instrument("dome", "dome", simulated.addresses["dome"], clock)
     assert isinstance(dome, Dome)
     with GatedDome(dome, watch.verdict) as gate:
         with pytest.raises(Unsafe, match="rain: no reading yet"):
