@@ -110,9 +110,7 @@ class AgentHost:
         try:
             return self._agents[name]
         except KeyError:
-            raise UnknownAgent(
-                f"this host runs no agent {name!r} (it runs: {', '.join(self._agents)})"
-            ) from None
+            raise UnknownAgent(f"this host runs no agent {name!r} (it runs: {', '.join(self._agents)})") from None
 
     def is_running(self) -> bool:
         """Tell whether any agent has not stopped, or is to be replaced."""

@@ -42,9 +42,7 @@ class Life:
     :param accept: decides on a message, in the receiver's thread
     """
 
-    def __init__(
-        self, agent: Living, record: state.Record, inbox: Inbox, accept: Callable[[Message], Reply]
-    ) -> None:
+    def __init__(self, agent: Living, record: state.Record, inbox: Inbox, accept: Callable[[Message], Reply]) -> None:
         self._agent, self._record, self._inbox = agent, record, inbox
         self._logger = logging.getLogger(f"pyros_kernel.agents.{agent.name}")
         self._identity = Identity(agent.name)

@@ -82,9 +82,7 @@ class Message:
 
         :raises BadMessage: if the payload is not JSON, or the whole longer than 1 MiB
         """
-        content: dict[str, Any] = {
-            key: getattr(self, key) for key in ("id", "sender", "to", "name", "payload")
-        }
+        content: dict[str, Any] = {key: getattr(self, key) for key in ("id", "sender", "to", "name", "payload")}
         for key in ("id", "sender", "to", "name"):
             _word(content, key)
         if self.deadline_s is not None:
@@ -105,9 +103,7 @@ class Message:
         if not isinstance(payload, dict):
             raise BadMessage(f"'payload' must be a JSON object, not {type(payload).__name__}")
         deadline_s = content.get("deadline_s")
-        if deadline_s is not None and (
-            isinstance(deadline_s, bool) or not isinstance(deadline_s, (int, float))
-        ):
+        if deadline_s is not None and (isinstance(deadline_s, bool) or not isinstance(deadline_s, (int, float))):
             raise BadMessage("'deadline_s' must be a number of unix seconds")
         is_question = content.get("is_question", False)
         if not isinstance(is_question, bool):

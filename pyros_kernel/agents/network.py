@@ -13,6 +13,7 @@ from pyros_kernel.agents.sender import Sender
 from pyros_kernel.agents.transport import answers
 
 _PROBE_S = 0.5
+_ABSENT = "was not running"
 
 
 def status(config: AgentConfig | None = None, *, timeout_s: float = 1.0) -> list[dict[str, Any]]:
@@ -50,7 +51,7 @@ def shutdown_all(config: AgentConfig | None = None, *, timeout_s: float = 5.0) -
     outcome: dict[str, str] = {}
     for name in sorted(reversed(list(config.addresses)), key=lambda name: name != WATCHER):
         if not answers(config.address(name), _PROBE_S):
-            outcome[name] = "was not running"
+            outcome[name] = _ABSENT
             continue
         try:
             left_s = max(0.1, end_s - time.monotonic())
@@ -58,15 +59,16 @@ def shutdown_all(config: AgentConfig | None = None, *, timeout_s: float = 5.0) -
         except (NotDelivered, Refused) as error:
             outcome[name] = str(error)
         else:
-            outcome[name] = ""
-    for name in [name for name, what in outcome.items() if not what]:
-        outcome[name] = _wait_end(config, name, end_s)
+            outcome[name] = "took the message but still runs"
+    for name, what in outcome.items():
+        if what != _ABSENT and _ends(config, name, end_s):
+            outcome[name] = "stopped"
     return outcome
 
 
-def _wait_end(config: AgentConfig, name: str, end_s: float) -> str:
+def _ends(config: AgentConfig, name: str, end_s: float) -> bool:
     while answers(config.address(name), _PROBE_S):
         if time.monotonic() > end_s:
-            return "took the message but still runs"
+            return False
         time.sleep(0.02)
-    return "stopped"
+    return True

@@ -13,7 +13,7 @@ import zmq
 
 from pyros_kernel.agents.config import Address
 from pyros_kernel.agents.message import BadMessage, Message, Reply
-from pyros_kernel.agents.transport import listen, wait_free
+from pyros_kernel.agents.transport import hang_up, listen
 
 _TICK_MS = 500
 _AT_ONCE = 100  # messages taken between two looks at the clock
@@ -60,8 +60,7 @@ class Receiver:
         with self._lock:
             wake, self._wake = self._wake, None
         if wake is not None:
-            os.write(wake, b"!")
-            os.close(wake)
+            os.close(wake)  # which the other end, in the poll, sees
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
 
@@ -76,9 +75,8 @@ class Receiver:
                 self.beat = time.monotonic()
                 self._once(poller, listener)
         finally:
-            listener.close()
             os.close(self._woken)
-            wait_free(self._address)
+            hang_up(listener)
 
     def _once(self, poller: zmq.Poller, listener: zmq.Socket[Any]) -> None:
         try:

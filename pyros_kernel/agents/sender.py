@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
@@ -13,9 +14,10 @@ from pyros_kernel.agents.config import Address, AgentConfig, current
 from pyros_kernel.agents.errors import NotDelivered, Refused
 from pyros_kernel.agents.identity import sender_name
 from pyros_kernel.agents.message import BadMessage, Message, Reply, new_id
-from pyros_kernel.agents.transport import dial
+from pyros_kernel.agents.transport import answers, dial
 
-_SLICE_S = 0.05  # how late a broken connection is noticed
+_AGAIN_S = 0.25  # a message without an answer is said again
+_PROBE_S = 0.2
 _KEPT = 4  # idle connections kept per address
 
 
@@ -37,10 +39,10 @@ class _Pool:
             found = None
             while idle and found is None:
                 candidate = idle.pop()
-                if candidate.getsockopt(zmq.EVENTS) == zmq.POLLOUT:  # connected, and no late answer in it
-                    found = candidate
-                else:
+                if candidate.poll(0):  # a late answer to an earlier message is in it
                     stale.append(candidate)
+                else:
+                    found = candidate
         for connection in stale:
             connection.close()
         return found or dial(address), era
@@ -68,52 +70,49 @@ _pool = _Pool()
 def exchange(address: Address, message: Message, timeout_s: float) -> Reply:
     """Give a message to whoever listens at an address, and return the answer.
 
-    A connection that breaks is made again and the message, under its id, sent again until the deadline.
+    Without an answer it is said again, under the same id, until the deadline: a connection that broke is made
+    again in the background, and nothing tells whether what was on it arrived.
 
     :param timeout_s: real seconds
     :raises NotDelivered: if no answer came in time
     """
     data = message.encode()
-    began = time.monotonic()
-    connected = False
-    while True:
-        connection, era = _pool.borrow(address)
-        reply = None
-        try:
-            left_s = timeout_s - (time.monotonic() - began)
-            if connection.poll(max(0, int(left_s * 1000)), zmq.POLLOUT):
-                connected = True
-                connection.send(data, zmq.NOBLOCK)
-                reply = _reply_to(message.id, connection, began + timeout_s)
-        except zmq.Again:  # the connection broke between poll and send
-            pass
-        finally:
-            # A connection without its answer is never used again: what it still holds must not arrive later.
-            if reply is None:
-                connection.close()
-        if reply is not None:
+    began_s = time.monotonic()
+    connection, era = _pool.borrow(address)
+    reply = None
+    try:
+        while reply is None and (left_s := began_s + timeout_s - time.monotonic()) > 0:
+            connection.send(data, zmq.NOBLOCK)
+            reply = _reply_to(message.id, connection, time.monotonic() + min(left_s, _AGAIN_S))
+    finally:
+        if reply is None:
+            # Never used again: what it still holds must not arrive after we gave up.
+            connection.close()
+        else:
             _pool.give_back(address, connection, era)
-            return reply
-        waited_s = time.monotonic() - began
-        if waited_s >= timeout_s:
-            what = "listens but does not answer" if connected else "does not listen"
-            raise NotDelivered(
-                f"agent {message.to!r} {what} at {address}: {message.name!r} given up after {waited_s:.2f} s"
-            )
+    if reply is None:
+        waited_s = time.monotonic() - began_s
+        heard = "listens but does not answer" if answers(address, _PROBE_S) else "does not listen"
+        raise NotDelivered(
+            f"agent {message.to!r} {heard} at {address}: {message.name!r} given up after {waited_s:.2f} s"
+        )
+    return reply
 
 
-def _reply_to(id_: str, connection: zmq.Socket[Any], deadline: float) -> Reply | None:
-    while (left_s := deadline - time.monotonic()) > 0:
-        if connection.poll(int(min(left_s, _SLICE_S) * 1000) + 1, zmq.POLLIN):
+def _reply_to(id_: str, connection: zmq.Socket[Any], end_s: float) -> Reply | None:
+    while (left_s := end_s - time.monotonic()) > 0:
+        if connection.poll(_ms(left_s), zmq.POLLIN):
             try:
                 reply = Reply.decode(connection.recv(zmq.NOBLOCK))
             except BadMessage:
-                return None
+                continue
             if reply.id in {id_, ""}:
                 return reply
-        elif not connection.poll(0, zmq.POLLOUT):  # the connection broke, and the message may be lost
-            return None
     return None
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000) + 1
 
 
 class Sender:
@@ -148,9 +147,7 @@ class Sender:
             raise Refused(f"agent {name!r} at {address} refused {message!r}: {reply.why}")
 
     @staticmethod
-    def ask(
-        name: str, question: str, *, timeout_s: float = 2.0, config: AgentConfig | None = None
-    ) -> dict[str, Any]:
+    def ask(name: str, question: str, *, timeout_s: float = 2.0, config: AgentConfig | None = None) -> dict[str, Any]:
         """Ask an agent a question that it answers even while it is busy.
 
         :param question: ``"status"``: name, state, pid, host, since_s, uptime_s, last_message,
@@ -171,3 +168,6 @@ class Sender:
     def close() -> None:
         """Close all connections; the next message opens new ones."""
         _pool.close()
+
+
+atexit.register(Sender.close)

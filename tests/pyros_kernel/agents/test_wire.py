@@ -13,7 +13,7 @@ import zmq
 from pyros_kernel.agents import Agent, AgentConfig, BadMessage, NotDelivered, Sender
 from pyros_kernel.agents.message import MAX_BYTES, Message, Reply
 from pyros_kernel.agents.sender import exchange
-from pyros_kernel.agents.transport import dial, listen
+from pyros_kernel.agents.transport import dial, hang_up, listen
 
 Until = Callable[..., None]
 
@@ -67,7 +67,6 @@ def test_a_frame_that_is_no_message_is_told_so(
 ) -> None:
     connection = dial(config.address(Agent.SCHEDULER))
     try:
-        assert connection.poll(5000, zmq.POLLOUT)
         connection.send_multipart(frames)
         assert connection.poll(5000)
         reply = Reply.decode(connection.recv())
@@ -81,11 +80,13 @@ def test_a_frame_that_is_no_message_is_told_so(
 
 def test_a_frame_too_long_is_hung_up_on(config: AgentConfig, heard: list[object], until: Until) -> None:
     connection = dial(config.address(Agent.SCHEDULER))
+    monitor = connection.get_monitor_socket(zmq.EVENT_DISCONNECTED)
     try:
-        assert connection.poll(5000, zmq.POLLOUT)
         connection.send(b"x" * (MAX_BYTES + 1))
-        until(lambda: not connection.poll(0, zmq.POLLOUT))
+        assert monitor.poll(5000)
     finally:
+        connection.disable_monitor()
+        monitor.close()
         connection.close()
     Sender.send_to(Agent.SCHEDULER, "Hello")
     until(lambda: heard == [{}])
@@ -109,7 +110,7 @@ def test_a_listener_that_never_answers_is_not_taken_for_an_agent(config: AgentCo
         with pytest.raises(NotDelivered, match=r"'scheduler' listens but does not answer at 127\.0\.0\.1:\d+"):
             Sender.send_to(Agent.SCHEDULER, "Hello", timeout_s=0.2)
     finally:
-        mute.close()
+        hang_up(mute)
 
 
 def test_a_message_given_up_does_not_arrive_later(config: AgentConfig, until: Until) -> None:
@@ -164,13 +165,7 @@ def test_an_answer_lost_with_its_connection_is_asked_for_again_under_the_same_id
                 if last:
                     listener.send_multipart([peer, Reply(ids[-1], taken=True).encode()])
             finally:
-                listener.close()
-            while not last:
-                try:
-                    socket.create_server((address.ip, address.port)).close()
-                    break
-                except OSError:
-                    continue
+                hang_up(listener)
 
     server = threading.Thread(target=serve)
     server.start()
