@@ -128,6 +128,9 @@ class Lab:
                 await panel.context.ready; await panel.sessionContext.ready; }""",
             notebook,
         )
+        self.page.wait_for_function(
+            "path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=notebook
+        )
         self.wait_idle()
 
     def command(self, name: str, arguments: dict[str, Any] | None = None) -> None:
