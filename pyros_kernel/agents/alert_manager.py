@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 from pyros_kernel.agents.agent import Agent
 from pyros_kernel.agents.config import AgentConfig
-from pyros_kernel.agents.errors import NotDelivered, Refused
+from pyros_kernel.agents.errors import NotDelivered, Refused, UnknownAgent
+from pyros_kernel.agents.majordome import Majordome
 from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.sender import Sender
-from pyros_kernel.alerts import AlertInbox, NotStored, NotVoevent, Received, VtpReceiver, react
+from pyros_kernel.alerts import AlertInbox, NotStored, NotVoevent, Received, VtpReceiver, react, warm_up
 from pyros_kernel.clock import Clock
 from pyros_kernel.settings import Settings
 from pyros_kernel.store import Store
@@ -52,7 +53,6 @@ class AlertManager(Agent):
     """
 
     MSG_REPLAY = "Replay"
-    MSG_TARGET_OF_OPPORTUNITY = "Target of opportunity"
 
     def __init__(
         self,
@@ -78,6 +78,7 @@ class AlertManager(Agent):
 
     def work(self) -> None:
         """Open the port, and finish what was acknowledged before a crash but not decided about."""
+        warm_up(self._services.store, self.clock)
         self._vtp.start()
         for received in self._alerts.undecided():
             logger.warning("alert %d was acknowledged before but not decided about", received.alert_id)
@@ -139,10 +140,10 @@ class AlertManager(Agent):
         try:
             Sender.send_to(
                 Agent.MAJORDOME,
-                self.MSG_TARGET_OF_OPPORTUNITY,
+                Majordome.MSG_TARGET_OF_OPPORTUNITY,
                 payload,
                 timeout_s=_TELL_TIMEOUT_S,
                 config=self.config,
             )
-        except (NotDelivered, Refused) as error:
+        except (NotDelivered, Refused, UnknownAgent) as error:
             logger.warning("alert %d is scheduled like other requests: %s", received.alert_id, error)

@@ -13,6 +13,7 @@ from pyros_kernel.alerts.streams import Kind, PacketType, Stream
 from pyros_kernel.alerts.transport import DEFAULT_PORT, CannotListen, VtpReceiver
 from pyros_kernel.alerts.transport_message import Answer
 from pyros_kernel.alerts.tree import NotVoevent
+from pyros_kernel.alerts.warm_up import warm_up
 
 __all__ = [
     "DEFAULT_PORT",
@@ -44,4 +45,5 @@ __all__ = [
     "react",
     "send",
     "stream_of",
+    "warm_up",
 ]

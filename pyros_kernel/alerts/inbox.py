@@ -103,22 +103,8 @@ class AlertInbox:
         path = Path("alerts") / f"{now:%Y-%m-%d}" / file_name(packet)
         write_durably(self._directory / path, packet.raw)
         received.note("written")
-        alert = Alert(
-            ivorn=packet.ivorn,
-            digest=packet.digest,
-            role=packet.role,
-            stream=packet.stream,
-            packet_type=packet.packet_type,
-            trigger_id=packet.trigger_id,
-            received=now,
-            event_time=packet.event_utc,
-            ra_deg=packet.ra_deg,
-            dec_deg=packet.dec_deg,
-            error_deg=packet.error_deg,
-            source=source,
-            path=str(path),
-            steps=dict(received.steps),
-        )
+        alert = row_of(packet, now)
+        alert.source, alert.path, alert.steps = source, str(path), dict(received.steps)
         try:
             with self._store.session() as session:
                 session.add(alert)
@@ -135,6 +121,26 @@ class AlertInbox:
         query = select(Alert.id).where(Alert.ivorn == packet.ivorn, Alert.digest == packet.digest)
         with self._store.session(read_only=True) as session:
             return session.execute(query).scalar_one_or_none()
+
+
+def row_of(packet: Packet, received: datetime) -> Alert:
+    """Make the row of a packet.
+
+    :param received: observatory time, UTC
+    """
+    return Alert(
+        ivorn=packet.ivorn,
+        digest=packet.digest,
+        role=packet.role,
+        stream=packet.stream,
+        packet_type=packet.packet_type,
+        trigger_id=packet.trigger_id,
+        received=received,
+        event_time=packet.event_utc,
+        ra_deg=packet.ra_deg,
+        dec_deg=packet.dec_deg,
+        error_deg=packet.error_deg,
+    )
 
 
 def file_name(packet: Packet) -> str:

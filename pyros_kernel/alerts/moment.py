@@ -6,15 +6,22 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from astropy.time import Time
+import erfa
 
 from pyros_kernel.alerts.tree import Element, child, child_text
 
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_SCALES = ("TDB", "TT", "TAI", "GPS")
+_TT_AHEAD_OF_TAI_S = 32.184
 _GPS_BEHIND_TAI_S = 19.0
-_SCALES = {"TDB": "tdb", "TT": "tt", "TAI": "tai", "GPS": "tai"}
-# Outside of these years nobody knows the leap seconds, so that other scales can't be brought to UTC.
-_FIRST_YEAR, _LAST_YEAR = 1972, 2035
+_J2000 = datetime(2000, 1, 1, 12, tzinfo=UTC), 2451545.0
+# (from when, TAI − UTC in seconds): whole leap seconds, from 1972 on.  astropy.time uses the same table, but
+# warns of years for which it could still grow.
+_LEAPS = [
+    (datetime(int(row["year"]), int(row["month"]), 1, tzinfo=UTC), float(row["tai_utc"]))
+    for row in erfa.leap_seconds.get()
+    if row["year"] >= 1972
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +71,27 @@ def to_utc(text: str, scale: str = "UTC") -> datetime:
         raise ValueError(str(error)) from error
     if scale == "UTC":
         return at
-    if not _FIRST_YEAR <= year <= _LAST_YEAR:
-        raise ValueError(f"in {year} {scale} can't be brought to UTC")
-    seconds_ahead = _GPS_BEHIND_TAI_S if scale == "GPS" else 0.0
-    time = Time((at + timedelta(seconds=seconds_ahead)).replace(tzinfo=None), scale=_SCALES[scale])
-    return time.utc.to_datetime(timezone=UTC)
+    return _from_tai(at - timedelta(seconds=_ahead_of_tai_s(at, scale)))
+
+
+def _ahead_of_tai_s(at: datetime, scale: str) -> float:
+    if scale == "TAI":
+        return 0.0
+    if scale == "GPS":
+        return -_GPS_BEHIND_TAI_S
+    if scale == "TT":
+        return _TT_AHEAD_OF_TAI_S
+    epoch, epoch_jd = _J2000
+    # At the geocentre, where neither the time of day nor the longitude matters.
+    days = (at - epoch).total_seconds() / 86400
+    return _TT_AHEAD_OF_TAI_S + float(erfa.dtdb(epoch_jd, days, 0.0, 0.0, 0.0, 0.0))
+
+
+def _from_tai(tai: datetime) -> datetime:
+    for since, leap_s in reversed(_LEAPS):
+        if (utc := tai - timedelta(seconds=leap_s)) >= since:
+            return utc
+    raise ValueError(f"before {_LEAPS[0][0].year} other time scales can't be brought to UTC")
 
 
 def _offset(zone: str | None) -> timedelta:

@@ -181,6 +181,9 @@ def test_a_position_that_must_not_be_pointed_at_says_why(
         ("2022-09-30T11:12:10", "GPS-ICRS-GEO", "2022-09-30T11:11:52+00:00"),
         ("2022-09-30T11:12:29", "TAI-ICRS-GEO", "2022-09-30T11:11:52+00:00"),
         ("2022-09-30T11:13:01.184", "TT-ICRS-GEO", "2022-09-30T11:11:52+00:00"),
+        ("2017-01-01T00:00:37", "TAI-ICRS-GEO", "2017-01-01T00:00:00+00:00"),
+        ("2017-01-01T00:00:34", "TAI-ICRS-GEO", "2016-12-31T23:59:58+00:00"),
+        ("2040-01-01T00:00:37", "TAI-ICRS-GEO", "2040-01-01T00:00:00+00:00"),
     ],
 )
 def test_times_are_brought_to_utc(variant: Callable[..., bytes], text: str, system: str, utc: str) -> None:
@@ -196,6 +199,12 @@ def test_an_impossible_date_keeps_the_packet(variant: Callable[..., bytes], text
     packet = parse(variant((b"2022-09-30T11:11:52.12", text.encode())))
     assert packet.event_utc is None
     assert text in packet.time_problem
+
+
+def test_another_scale_before_leap_seconds_is_no_time(variant: Callable[..., bytes]) -> None:
+    packet = parse(variant((b"2022-09-30T11:11:52.12", b"1971-01-01T00:00:00"), (b"UTC-FK5-GEO", b"TDB-ICRS-BARY")))
+    assert packet.event_utc is None
+    assert "before 1972" in packet.time_problem
 
 
 def test_the_digest_tells_a_copy_from_another_version(variant: Callable[..., bytes]) -> None:

@@ -1,0 +1,217 @@
+"""An alert makes, changes or withdraws the one request of its event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from pyros_kernel.alerts import warm_up
+from pyros_kernel.settings import ROOT
+from pyros_kernel.store import (
+    Album,
+    Alert,
+    AlertStatus,
+    Plan,
+    Request,
+    RequestStatus,
+    Sequence,
+    SequenceStatus,
+    Strategy,
+    User,
+)
+
+PACKETS = Path(__file__).parent / "packets"
+SWIFT = (ROOT / "fixtures" / "swift_bat_grb_1125809.xml").read_bytes()
+LATER = (
+    (b"BAT_GRB_Pos_1125809-092", b"XRT_Pos_1125809-100"),
+    (b'"Packet_Type"  value="61"', b'"Packet_Type"  value="67"'),
+)
+BETTER = (b"64.7373", b"64.7400"), (b"0.0500<", b"0.0010<")
+WORSE = (b"64.7373", b"64.7400"), (b"0.0500<", b"0.1000<")
+RETRACTED = (b"</How>", b'</How><Citations><EventIVORN cite="retraction">ivo://x/y#z</EventIVORN></Citations>')
+
+
+def requests(desk: Any) -> list[Request]:
+    with desk.store.session(read_only=True) as session:
+        found = list(session.scalars(select(Request).order_by(Request.id)))
+        for request in found:
+            assert request.sequences is not None
+        return found
+
+
+def change_strategy(desk: Any, **fields: Any) -> None:
+    with desk.store.session() as session:
+        strategy = session.scalars(select(Strategy)).one()
+        for key, value in fields.items():
+            setattr(strategy, key, {**getattr(strategy, key), **value} if isinstance(value, dict) else value)
+
+
+def move(desk: Any, *statuses: SequenceStatus) -> None:
+    with desk.store.session() as session:
+        sequence = session.scalars(select(Sequence)).one()
+        for status in statuses:
+            sequence.become(status)
+
+
+def test_the_request_follows_the_strategy(desk: Any) -> None:
+    change_strategy(desk, observation={"priority_offset": 5, "min_moon_separation_deg": 10, "window_s": 3600})
+    reaction = desk.take(SWIFT)
+    assert (reaction.status, reaction.reason) == (AlertStatus.ACCEPTED, "strategy 'default'")
+    with desk.store.session(read_only=True) as session:
+        sequence = session.get_one(Sequence, reaction.sequence.id)
+        assert sequence.priority == sequence.request.programme.priority + 5
+        assert (sequence.min_altitude_deg, sequence.max_sun_altitude_deg) == (20, -12)
+        assert sequence.min_moon_separation_deg == 10
+        assert sequence.window_start is not None
+        assert sequence.window_end is not None
+        assert (sequence.window_end - sequence.window_start).total_seconds() == 3600
+        assert "1125809-092" in sequence.reason
+
+
+def test_an_alert_is_acted_on_once(desk: Any) -> None:
+    received = desk.inbox.receive(SWIFT, "a")
+    desk.act(received)
+    desk.act(received)
+    first, second = desk.reactions
+    assert first.sequence is not None
+    assert (second.status, second.sequence) == (AlertStatus.ACCEPTED, None)
+    assert len(requests(desk)) == 1
+
+
+def test_a_better_position_changes_the_one_request(desk: Any, variant: Callable[..., bytes]) -> None:
+    first = desk.take(SWIFT)
+    second = desk.take(variant(*LATER, *BETTER))
+    assert second.status is AlertStatus.ACCEPTED
+    assert second.sequence.id == first.sequence.id
+    (request,) = requests(desk)
+    assert request.sequences[0].ra_deg == 64.74
+
+
+def test_a_worse_position_changes_nothing(desk: Any, variant: Callable[..., bytes]) -> None:
+    desk.take(SWIFT)
+    second = desk.take(variant(*LATER, *WORSE))
+    assert second.sequence is None
+    assert "keeps its position" in second.reason
+    (request,) = requests(desk)
+    assert request.sequences[0].ra_deg == 64.7373
+
+
+def test_what_is_being_observed_is_not_moved(desk: Any, variant: Callable[..., bytes]) -> None:
+    desk.take(SWIFT)
+    move(desk, SequenceStatus.PLANNED, SequenceStatus.EXECUTING)
+    second = desk.take(variant(*LATER, *BETTER))
+    assert second.sequence is None
+    assert requests(desk)[0].sequences[0].ra_deg == 64.7373
+
+
+def test_a_packet_that_cites_an_earlier_one_belongs_to_its_request(desk: Any, variant: Callable[..., bytes]) -> None:
+    first = desk.take(SWIFT)
+    cite = b'</How><Citations><EventIVORN cite="followup">ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1125809-092'
+    raw = variant((b"</How>", cite + b"</EventIVORN></Citations>"), *BETTER, (b"-092\"", b"-093\""),
+                  (b'"TrigID"       value="1125809"', b'"TrigID"       value=""'))  # fmt: skip
+    assert desk.take(raw).sequence.id == first.sequence.id
+
+
+@pytest.mark.parametrize("trigger", [b"", b"0", b"-1", b"99999", b"0099999"])
+def test_numbers_that_mean_no_trigger_join_nothing(desk: Any, variant: Callable[..., bytes], trigger: bytes) -> None:
+    no_trigger = (b'"TrigID"       value="1125809"', b'"TrigID"       value="' + trigger + b'"')
+    desk.take(variant(no_trigger))
+    desk.take(variant(no_trigger, *LATER))
+    assert len(requests(desk)) == 2
+
+
+def test_a_retraction_withdraws_what_has_not_begun(desk: Any, variant: Callable[..., bytes]) -> None:
+    desk.take(SWIFT)
+    reaction = desk.take(variant(*LATER, RETRACTED))
+    assert reaction.status is AlertStatus.IGNORED
+    assert "1 sequences cancelled" in reaction.reason
+    (request,) = requests(desk)
+    assert request.status is RequestStatus.CANCELLED
+    assert request.sequences[0].status is SequenceStatus.CANCELLED
+    assert "retracted by ivo://nasa.gsfc.gcn/SWIFT#XRT_Pos" in request.sequences[0].reason
+    with desk.store.session(read_only=True) as session:
+        first, second = session.scalars(select(Alert).order_by(Alert.id))
+        assert (first.status, second.status) == (AlertStatus.RETRACTED, AlertStatus.IGNORED)
+    late = desk.take(variant((b"1125809-092", b"1125809-101"), *BETTER))
+    assert (late.status, late.sequence) == (AlertStatus.IGNORED, None)
+    assert "is cancelled" in late.reason
+
+
+def test_a_retraction_does_not_stop_what_runs(desk: Any, variant: Callable[..., bytes]) -> None:
+    desk.take(SWIFT)
+    move(desk, SequenceStatus.PLANNED, SequenceStatus.EXECUTING)
+    desk.take(variant(*LATER, RETRACTED))
+    assert requests(desk)[0].status is RequestStatus.SUBMITTED
+    assert requests(desk)[0].sequences[0].status is SequenceStatus.EXECUTING
+
+
+def test_a_test_can_not_retract_what_is_real(desk: Any, variant: Callable[..., bytes]) -> None:
+    desk.take(SWIFT)
+    reaction = desk.take(variant(*LATER, RETRACTED, (b'role="observation"', b'role="test"')))
+    assert "its role is test" in reaction.reason
+    assert requests(desk)[0].sequences[0].status is SequenceStatus.OBSERVABLE
+
+
+@pytest.mark.parametrize("file", [path.name for path in sorted(PACKETS.glob("*.xml"))])
+def test_each_real_packet_is_stored_and_told_what_became_of_it(desk: Any, file: str) -> None:
+    """Years later nothing is observed for any of them, and each says why."""
+    desk.clock.advance(10 * 365 * 86400)
+    reaction = desk.take((PACKETS / file).read_bytes())
+    assert (reaction.status, reaction.sequence) == (AlertStatus.IGNORED, None)
+    assert len(reaction.reason) > 10
+    assert requests(desk) == []
+
+
+@pytest.mark.parametrize(
+    ("observation", "why"),
+    [
+        ({"programme": "no such"}, "there is no scientific_programme named 'no such'"),
+        ({"user": "nobody"}, "there is no user named 'nobody'"),
+        ({"albums": {"UV": []}}, "UV"),
+        ({"albums": {"VIS": [{"filter": "r"}]}}, "exposure_time_s"),
+        ({"albums": {"VIS": []}}, "there are no plans"),
+        ({"albums": 7}, "not understood"),
+        ({"window_s": "long"}, "long"),
+        ({"min_altitude": 20}, "unknown keys min_altitude"),
+    ],
+)
+def test_a_strategy_that_can_not_be_used_is_told_and_the_next_is_asked(
+    desk: Any, caplog: pytest.LogCaptureFixture, observation: dict[str, Any], why: str
+) -> None:
+    with desk.store.session() as session:
+        default = session.scalars(select(Strategy)).one()
+        broken = {**default.observation, **observation}
+        session.add(Strategy(name="broken", order=5, observation=broken))
+    reaction = desk.take(SWIFT)
+    assert reaction.status is AlertStatus.ACCEPTED
+    assert why in reaction.reason
+    assert why in caplog.text
+    (request,) = requests(desk)
+    assert len(request.sequences) == 1
+
+
+def test_without_any_usable_strategy_nothing_is_left_half_made(desk: Any) -> None:
+    change_strategy(desk, observation={"programme": "no such"})
+    reaction = desk.take(SWIFT)
+    assert reaction.status is AlertStatus.IGNORED
+    assert "no such" in reaction.reason
+    with desk.store.session(read_only=True) as session:
+        for model in (Request, Sequence, Album, Plan):
+            assert session.scalars(select(model)).all() == []
+
+
+def test_warming_up_leaves_nothing_and_tells_of_a_broken_strategy(desk: Any, caplog: pytest.LogCaptureFixture) -> None:
+    warm_up(desk.store, desk.clock)
+    assert caplog.text == ""
+    change_strategy(desk, observation={"user": "nobody"})
+    warm_up(desk.store, desk.clock)
+    assert "mend it before an alert needs it" in caplog.text
+    with desk.store.session(read_only=True) as session:
+        assert session.scalars(select(Alert)).all() == []
+        assert session.scalars(select(Request)).all() == []
+        assert session.scalars(select(User)).all() != []
+    assert desk.files == []
