@@ -13,7 +13,7 @@ from astropy.time import Time
 from benchmarks.nightbench.adapter import blocks_of, plan_of, rows_of, sky_of
 from benchmarks.nightbench.evaluate import evaluate
 from benchmarks.nightbench.generate import make_problem
-from pyros_kernel.scheduling import Sky
+from pyros_kernel.scheduling import Search, Sky
 
 MINUTES = 720
 
@@ -29,6 +29,8 @@ def run() -> Iterator[tuple[str, str]]:
         yield from _table(n)
     for n in (25, 100, 400, 1000):
         yield from _plans(n)
+    for n in (25, 50, 100, 200, 400):
+        yield from _searches(n)
 
 
 def _table(n: int) -> Iterator[tuple[str, str]]:
@@ -60,6 +62,21 @@ def _plans(n: int) -> Iterator[tuple[str, str]]:
         f"plan of {n} blocks, windows included",
         f"{_ms(cpu_s)}, {len(made.placed)} placed, score {report.score:.0f}, {report.n_strict} violations",
     )
+
+
+def _searches(n: int) -> Iterator[tuple[str, str]]:
+    problem = make_problem(n)
+    sky, blocks = sky_of(problem), blocks_of(problem)
+    for iterations in (0, 300):
+        began = time.process_time()
+        made = plan_of(problem, sky, blocks, Search(iterations))
+        cpu_s = time.process_time() - began
+        report = evaluate(problem, rows_of(problem, made), step=60.0)
+        yield (
+            f"plan of {n} blocks by value, {iterations} steps of search",
+            f"{_ms(cpu_s)}, score {report.score:.0f} of at most {made.bound:.0f}: gap {100 * (made.gap or 0):.1f} %, "
+            f"{report.n_strict} violations",
+        )
 
 
 def _panel(sky: Sky) -> None:

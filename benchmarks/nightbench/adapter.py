@@ -6,8 +6,8 @@ import astropy.units as u
 from astropy.coordinates import EarthLocation
 from astropy.time import Time
 
-from benchmarks.nightbench.model import Problem
-from pyros_kernel.scheduling import Block, Plan, Sky, Transition, plan
+from benchmarks.nightbench.model import WEIGHT_LINEAR, Problem
+from pyros_kernel.scheduling import Block, Plan, Search, Sky, Transition, plan
 
 
 def sky_of(problem: Problem) -> Sky:
@@ -33,13 +33,14 @@ def blocks_of(problem: Problem) -> list[Block]:
             max_moon_illumination=r.moon_illum_max,
             window=None if r.window is None else (t0 + r.window[0], t0 + r.window[1]),
             filters=(r.filter,),
+            value=WEIGHT_LINEAR[r.priority] * r.exposure,
         )
         for r in problem.requests
     ]
 
 
-def plan_of(problem: Problem, sky: Sky, blocks: list[Block]) -> Plan:
-    """Plan a problem's night."""
+def plan_of(problem: Problem, sky: Sky, blocks: list[Block], search: Search | None = None) -> Plan:
+    """Plan a problem's night, by priority or by value."""
     t0 = float(Time(problem.t0).unix)
     return plan(
         blocks,
@@ -48,6 +49,7 @@ def plan_of(problem: Problem, sky: Sky, blocks: list[Block]) -> Plan:
         start_unix_s=t0,
         end_unix_s=t0 + problem.length,
         blocked=[(t0 + a, t0 + b) for a, b in problem.blocked],
+        search=search,
     )
 
 

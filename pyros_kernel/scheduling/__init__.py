@@ -1,6 +1,6 @@
 """Visibility, constraints and the planner."""
 
-from pyros_kernel.scheduling.block import Block, Placement, Plan, Rejection, Transition
+from pyros_kernel.scheduling.block import Block, Placement, Plan, Rejection, Search, Transition
 from pyros_kernel.scheduling.night import NightTimes, NoNight
 from pyros_kernel.scheduling.place import location_of, night_name
 from pyros_kernel.scheduling.planner import plan
@@ -17,6 +17,7 @@ __all__ = [
     "Placement",
     "Plan",
     "Rejection",
+    "Search",
     "Sky",
     "Transition",
     "altitude_curve",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import isfinite
 
@@ -25,6 +26,7 @@ class Block:
     :param filters: in the order of use; the first and last count for filter changes
     :param fixed_start_unix_s: when it began, for what runs already: it stays, whatever its constraints say
     :param name: what people call it, for the words of reasons
+    :param value: what it is worth when plans are made by value; priority times duration if left out
     :raises ValueError: for a number that makes no sense
     """
 
@@ -41,6 +43,7 @@ class Block:
     filters: tuple[str, ...] = ()
     fixed_start_unix_s: float | None = None
     name: str = ""
+    value: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no sky can fulfil because it is no number, or out of its range."""
@@ -48,6 +51,8 @@ class Block:
             raise ValueError(f"block {self.id}: duration must be a positive number of seconds, got {self.duration_s}")
         if not (isfinite(self.ra_deg) and -90 <= self.dec_deg <= 90):
             raise ValueError(f"block {self.id}: no direction: ra {self.ra_deg}°, dec {self.dec_deg}°")
+        if self.value is not None and not (isfinite(self.value) and self.value >= 0):
+            raise ValueError(f"block {self.id}: value must be a number, 0 or more, got {self.value}")
         if not isfinite(self.priority):
             raise ValueError(f"block {self.id}: priority must be a number, got {self.priority}")
         limits = self.min_altitude_deg, self.max_sun_altitude_deg, self.min_moon_separation_deg
@@ -77,6 +82,11 @@ class Block:
         return cls(id, float(icrs.ra.deg), float(icrs.dec.deg), duration_s, window=span, **limits)  # type: ignore[arg-type]
 
     @property
+    def worth(self) -> float:
+        """What it is worth when plans are made by value."""
+        return max(self.priority, 0.0) * self.duration_s if self.value is None else self.value
+
+    @property
     def label(self) -> str:
         """What to call it in a sentence."""
         return self.name or str(self.id)
@@ -94,6 +104,23 @@ class Transition:
     slew_rate_deg_s: float | None = 2.0
     settle_s: float = 5.0
     filter_change_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Ask for the plan of most value, in place of strict priority.
+
+    The same seed and iterations give the same plan, on any machine.
+
+    :param iterations: steps of the search, some milliseconds each; 0 for the first plan
+    :param gap: stop searching when no better plan can be better by more than this share
+    :param stop: asked before each step whether to end early
+    """
+
+    iterations: int = 300
+    seed: int = 0
+    gap: float = 0.0
+    stop: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +148,21 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A plan: ``placed`` in order of time, ``rejected`` in order of priority."""
+    """A plan: ``placed`` in order of time, ``rejected`` in order of priority.
+
+    :param bound: the value that no plan can exceed; None where it was made by strict priority
+    """
 
     start_unix_s: float
     end_unix_s: float
     placed: tuple[Placement, ...] = field(default=())
     rejected: tuple[Rejection, ...] = field(default=())
+    value: float = 0.0
+    bound: float | None = None
+
+    @property
+    def gap(self) -> float | None:
+        """By what share of its bound the plan may be short of the best one at most; None without a bound."""
+        if self.bound is None:
+            return None
+        return 0.0 if self.bound <= 0 else max(0.0, 1.0 - self.value / self.bound)

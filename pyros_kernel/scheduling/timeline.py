@@ -10,12 +10,9 @@ from pyros_kernel.scheduling.intervals import Spans
 
 
 class Timeline:
-    """What is placed so far; insertion never moves what is there.
+    """What is placed so far; insertion never moves what is there."""
 
-    :param capacity: how many blocks it may have to hold
-    """
-
-    def __init__(self, transition: Transition, capacity: int) -> None:
+    def __init__(self, transition: Transition) -> None:
         self._transition = transition
         self.entries: list[tuple[float, float, Block]] = []
         self._starts: Floats = np.empty(0)

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyros_kernel.scheduling import Block, Plan, Sky, Transition, observable, plan
+from pyros_kernel.scheduling import Block, Plan, Search, Sky, Transition, observable, plan
 
 _FILTERS = st.sampled_from([(), ("r",), ("g", "r"), ("r", "g")])
 
@@ -46,7 +46,13 @@ _TRANSITIONS = st.builds(
 )
 
 
-def _plan(blocks: list[Block], sky: Sky, transition: Transition, blocked: tuple[tuple[float, float], ...] = ()) -> Plan:
+def _plan(
+    blocks: list[Block],
+    sky: Sky,
+    transition: Transition,
+    blocked: tuple[tuple[float, float], ...] = (),
+    search: Search | None = None,
+) -> Plan:
     night = sky.night
     return plan(
         blocks,
@@ -55,6 +61,7 @@ def _plan(blocks: list[Block], sky: Sky, transition: Transition, blocked: tuple[
         start_unix_s=night.sunset_unix_s,
         end_unix_s=night.sunrise_unix_s,
         blocked=blocked,
+        search=search,
     )
 
 
@@ -73,7 +80,8 @@ def test_never_overlaps_and_never_breaks_a_constraint(spm: Sky, data: st.DataObj
     blocks, transition = data.draw(_blocks(spm)), data.draw(_TRANSITIONS)
     middle = spm.midnight_unix_s
     blocked = ((middle - 1000.0, middle + 1000.0),) if data.draw(st.booleans()) else ()
-    made = _plan(blocks, spm, transition, blocked)
+    search = data.draw(st.none() | st.builds(Search, iterations=st.integers(0, 8), seed=st.integers(0, 9)))
+    made = _plan(blocks, spm, transition, blocked, search)
     by_id = {b.id: b for b in blocks}
     assert sorted([p.id for p in made.placed] + [r.id for r in made.rejected]) == sorted(by_id)
     for a, b in pairwise(made.placed):

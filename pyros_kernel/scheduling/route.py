@@ -1,0 +1,89 @@
+"""An order of blocks with its earliest and latest starts, and what may be put into it.
+
+This is the orienteering problem with time windows; with both starts known, testing an insertion costs nothing
+(Vansteenwegen et al. 2009, Computers & Operations Research 36, 3281).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyros_kernel.scheduling.candidates import Candidates
+from pyros_kernel.scheduling.earth import Floats
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Blocks in order; each starts as early as it can, and may start as late as ``latest`` without harm behind."""
+
+    order: tuple[int, ...]
+    earliest: Floats
+    latest: Floats
+
+    @classmethod
+    def through(cls, c: Candidates, order: tuple[int, ...]) -> Route | None:
+        """Find the starts of an order, or None if it can't be observed."""
+        duration = c.duration_s[list(order)].tolist()
+        steps = [c.steps[a][b] for a, b in pairwise(order)]
+        earliest: list[float] = []
+        arrival = -inf
+        for k, block in enumerate(order):
+            start = next((max(a, arrival) for a, b in c.spans[block] if arrival <= b), None)
+            if start is None:
+                return None
+            earliest.append(start)
+            if k < len(steps):
+                arrival = start + duration[k] + steps[k]
+        latest = earliest.copy()
+        due = inf
+        for k in range(len(order) - 1, -1, -1):
+            limit = due - duration[k]
+            # Rounding may put the limit a hair before the earliest start, which is always good enough.
+            latest[k] = max((min(b, limit) for a, b in c.spans[order[k]] if a <= limit), default=earliest[k])
+            latest[k] = max(latest[k], earliest[k])
+            due = latest[k] - (steps[k - 1] if k else 0.0)
+        return cls(order, np.array(earliest), np.array(latest))
+
+    def value(self, c: Candidates) -> float:
+        """Give what it is worth."""
+        return float(c.value[list(self.order)].sum())
+
+    def best_insertion(self, c: Candidates, pool: Ints, power: float) -> tuple[int, int] | None:
+        """Find the block of ``pool`` and the position where it brings most value for the time it adds.
+
+        :param power: of the added time: 1 for value per second, less to prefer long blocks
+        :return: (block, position), or None if nothing fits
+        """
+        order = np.array(self.order, dtype=np.int64)
+        there, back = c.transition_s[order][:, pool].T, c.transition_s[pool][:, order]
+        duration = c.duration_s[pool][:, None]
+        nothing = np.zeros((len(pool), 1))
+        arrival = np.hstack([nothing - np.inf, self.earliest + c.duration_s[order] + there])
+        limit = np.hstack([self.latest - back, nothing + np.inf]) - duration
+        start = np.maximum(c.first[pool][:, None, :], arrival[:, :, None])
+        fits = start <= np.minimum(c.last[pool][:, None, :], limit[:, :, None])
+        possible = fits.any(axis=2)
+        if not possible.any():
+            return None
+        between = np.concatenate([[0.0], c.transition_s[order[:-1], order[1:]], [0.0]]) if len(order) else 0.0
+        added = duration + np.hstack([nothing, there]) + np.hstack([back, nothing]) - between
+        gain = np.where(possible, c.value[pool][:, None] / np.maximum(added, 1.0) ** power, -np.inf)
+        block, position = divmod(int(gain.argmax()), gain.shape[1])
+        return int(pool[block]), position
+
+    def filled(self, c: Candidates, pool: Ints, power: float) -> Route:
+        """Insert from ``pool`` until nothing fits any more."""
+        route = self
+        while len(pool) and (found := route.best_insertion(c, pool, power)) is not None:
+            block, position = found
+            longer = Route.through(c, (*route.order[:position], block, *route.order[position:]))
+            pool = pool[pool != block]
+            route = longer if longer is not None else route
+        return route
