@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -17,7 +18,7 @@ _LANE, _LANE_GAP = 24.0, 8.0
 _LANES_TOP = _TOP + _PLOT + 30.0
 _COLOURS = 7
 _MARGIN_S = 1200.0
-_LETTER = 6.3  # mean width of a letter in a bar's label
+_LETTER = 7.0  # mean width of a letter in a bar's label
 
 
 def colours(night: NightFacts) -> dict[int, str]:
@@ -68,25 +69,39 @@ def _lanes(drawing: Drawing, night: NightFacts, style: dict[int, str]) -> None:
     drawing.text(LEFT - 8, below + 16, "done", "tick", "end")
     for y in (_LANES_TOP, below):
         drawing.rect(LEFT, WIDTH - RIGHT, y, _LANE, "lane", radius=4)
+    planned: list[_Bar] = []
+    done: list[_Bar] = []
     for number, fact in enumerate(night.sequences, 1):
         if fact.planned is not None:
-            _bar(drawing, fact, fact.planned, number, _LANES_TOP, f"bar planned {style[fact.id]}")
-        done = _done(fact)
-        if done is not None:
-            _bar(drawing, fact, done, number, below, f"bar {style[fact.id]} {fact.outcome.replace(' ', '-')}")
+            planned.append(_Bar(fact, number, fact.planned, f"bar planned {style[fact.id]}"))
+        span = _done(fact)
+        if span is not None:
+            done.append(_Bar(fact, number, span, f"bar {style[fact.id]} {fact.outcome}"))
+    _bars(drawing, planned, _LANES_TOP)
+    _bars(drawing, done, below)
     drawing.hours(_LANES_TOP, below + _LANE)
 
 
-def _bar(
-    drawing: Drawing, fact: SequenceFacts, span: tuple[datetime, datetime], number: int, y: float, style: str
-) -> None:
-    x0, x1 = drawing.x(span[0].timestamp()), drawing.x(span[1].timestamp())
-    drawing.rect(x0, x1 - 0.7, y, _LANE, style, _tell(fact), radius=3)
-    room = int((x1 - x0 - 8) / _LETTER)
-    if room >= len(str(number)):
-        words = f"{number} {fact.name}"
-        label = words if len(words) <= room else f"{words[: room - 1]}…" if room >= 8 else str(number)
-        drawing.text((x0 + x1) / 2, y + 16, label, "barlabel", "middle")
+class _Bar(NamedTuple):
+    fact: SequenceFacts
+    number: int
+    span: tuple[datetime, datetime]
+    style: str
+
+
+def _bars(drawing: Drawing, bars: list[_Bar], y: float) -> None:
+    """Draw a lane; a bar that another one lies on is labelled where it can be seen."""
+    bars = sorted(bars, key=lambda bar: bar.span[0])
+    for bar, follower in zip(bars, [*bars[1:], None], strict=True):
+        x0, x1 = drawing.x(bar.span[0].timestamp()), drawing.x(bar.span[1].timestamp())
+        drawing.rect(x0, x1 - 0.7, y, _LANE, bar.style, _tell(bar.fact), radius=3)
+        if follower is not None:
+            x1 = min(x1, drawing.x(follower.span[0].timestamp()))
+        room = int((x1 - x0 - 6) / _LETTER)
+        if room >= len(str(bar.number)):
+            words = f"{bar.number} {bar.fact.name}"
+            short = f"{words[: room - 1]}…" if room >= 8 else str(bar.number)
+            drawing.text((x0 + x1) / 2, y + 16, words if len(words) <= room else short, "barlabel", "middle")
 
 
 def _twilight(drawing: Drawing, night: NightFacts) -> None:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from pyros_kernel.report.facts import NightFacts, WeatherFacts
 from pyros_kernel.report.svg import LEFT, RIGHT, WIDTH, Drawing
 
-_PANEL, _GAP, _TOP = 84.0, 18.0, 16.0
+_PANEL, _GAP, _TOP = 78.0, 30.0, 22.0
 _POINTS = 500
 _MARGIN_S = 1200.0
 
@@ -80,7 +80,7 @@ def _panel(
 ) -> None:
     series = {name: _values(rows, name) for name, _ in lines}
     every = [value for values in series.values() for _, value in values]
-    drawing.text(LEFT + 8, top + 15, title, "paneltitle")
+    drawing.text(LEFT, top - 7, title, "paneltitle")
     if not every:
         drawing.text(WIDTH / 2, top + _PANEL / 2 + 4, "no readings", "tick", "middle")
         return
