@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
 
 from astropy.time import Time
 
 from instruments.clock import Clock
 from instruments.errors import InstrumentError, NotConnected, Rejected
 from instruments.operation import Operation
+from instruments.pyros.address import split_address
 from instruments.pyros.answer import Answer
-from instruments.pyros.grammar import GrammarError, grammar
+from instruments.pyros.grammar import GrammarError
 from instruments.pyros.line import Command, command
 from instruments.pyros.link import LineLink
 from instruments.pyros.pending import Pending
@@ -53,6 +54,7 @@ class Device(Generic[S]):
         self._status: Status | None = None
         self._state: S | None = None
         self._read_at_s = 0.0
+        self._lock = threading.Lock()
         self._link = self._new_link()
         self.poller = Poller(name, clock, self.read, self.describe)
 
@@ -83,8 +85,14 @@ class Device(Generic[S]):
         :raises InstrumentError: if there is no link, or no state
         """
         if not self._link.up:
-            self._link = self._new_link()
-            self._link.open(self.host, self.port, timeout_s)
+            link = self._new_link()
+            link.open(self.host, self.port, timeout_s)
+            with self._lock:
+                # Of two threads that connect at once, the quicker one's link stays.
+                old, spare = self._link, link
+                if not old.up:
+                    self._link, spare = link, old
+            spare.close()
         try:
             self.read(timeout_s)
         except InstrumentError as error:
@@ -138,9 +146,8 @@ class Device(Generic[S]):
         return self._link.result(waiting, timeout_s), waiting.payload
 
     def upload_and_do(self, upload: Command, do: str) -> Pending:
-        """Send a SET and its DO in one go, and wait until both are accepted.
+        """Send a SET and its DO in one go; wait until both are accepted, and give the DO.
 
-        :return: the accepted DO
         :raises InstrumentError: if one was not accepted
         """
         first, second = self._link.send(upload, command(self.word, "DO", do))
@@ -163,32 +170,20 @@ class Device(Generic[S]):
         :param topic: what of the device is stopped; None for all
         :raises InstrumentError: if it did not confirm
         """
-        sent = self.do("ABORT")
-        self.poller.end_all(lambda operation: operation.abort_with(reason), topic, sent.sent_monotonic_s)
+        with self.poller.held():
+            sent = self.do("ABORT")
+            self.poller.end_all(lambda operation: operation.abort_with(reason), topic, sent.sent_monotonic_s)
 
     def _new_link(self) -> LineLink:
         return LineLink(self.name, self.describe, self._lost)
 
-    def _lost(self, error: InstrumentError) -> None:
+    def _lost(self, link: LineLink, error: InstrumentError) -> None:
+        if link is not self._link:
+            return  # the spare one of two threads that connected at once
+
         def lose(operation: Operation[object]) -> None:
             what = f"{error.what}; its outcome is unknown"
             operation.lose(NotConnected(self.name, operation.command, what, self.describe()))
 
         logger.info("%s: %s", self.name, error.what)
         self.poller.end_all(lose)
-
-
-def split_address(address: str) -> tuple[str, int, str]:
-    """Take ``pyros://host:port/WORD`` apart.
-
-    :raises ValueError: if it is not of that form, or the language has no such device
-    """
-    try:
-        parts = urlsplit(address)
-        host, port, word = parts.hostname, parts.port, parts.path.strip("/").upper()
-    except ValueError as error:
-        raise ValueError(f"{address!r} is no address: {error}") from None
-    if parts.scheme != "pyros" or not host or port is None or word not in grammar().labels:
-        known = ", ".join(grammar().labels)
-        raise ValueError(f"{address!r}: an address is pyros://host:port/DEVICE, with DEVICE one of {known}")
-    return host, port, word

@@ -66,17 +66,20 @@ class PyrosDome(Dome):
     def move_to(self, azimuth: u.Quantity) -> Operation[DomeState]:
         """Turn the slit to ``azimuth`` (from north through east)."""
         wanted_deg = float(azimuth.to_value(u.deg))
-        accepted = self._device.upload_and_do(self._device.command("SET", "AZIMUTH", wanted_deg), "GOTO")
-        operation = self._operation(f"move_to {wanted_deg:.1f}°", float(accepted.values["eta"]))
-        check = partial(self._check_slit, operation, wanted_deg)
-        self._device.poller.follow(operation, check, _SLIT, accepted.sent_monotonic_s)
+        upload = self._device.command("SET", "AZIMUTH", wanted_deg)
+        with self._device.poller.held():
+            accepted = self._device.upload_and_do(upload, "GOTO")
+            operation = self._operation(f"move_to {wanted_deg:.1f}°", float(accepted.values["eta"]))
+            check = partial(self._check_slit, operation, wanted_deg)
+            self._device.poller.follow(operation, check, _SLIT, accepted.sent_monotonic_s)
         return operation
 
     def _move_shutter(self, do: str, end: Shutter, way: Shutter) -> Operation[DomeState]:
-        accepted = self._device.do(do)
-        operation = self._operation(do.lower(), float(accepted.values["eta"]))
-        check = partial(self._check_shutter, operation, end, way)
-        self._device.poller.follow(operation, check, _SHUTTER, accepted.sent_monotonic_s)
+        with self._device.poller.held():
+            accepted = self._device.do(do)
+            operation = self._operation(do.lower(), float(accepted.values["eta"]))
+            check = partial(self._check_shutter, operation, end, way)
+            self._device.poller.follow(operation, check, _SHUTTER, accepted.sent_monotonic_s)
         return operation
 
     def _operation(self, what: str, eta_s: float) -> Operation[Any]:

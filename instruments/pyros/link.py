@@ -34,10 +34,12 @@ class LineLink:
 
     :param device: name of the device, for errors
     :param describe: gives the last known state in words, with its age
-    :param on_lost: called once, from the reader's thread, when the other side ended the link
+    :param on_lost: called once with the link and the reason when it has ended, from whichever thread saw it
     """
 
-    def __init__(self, device: str, describe: Callable[[], str], on_lost: Callable[[InstrumentError], None]) -> None:
+    def __init__(
+        self, device: str, describe: Callable[[], str], on_lost: Callable[[LineLink, InstrumentError], None]
+    ) -> None:
         self._device, self._describe, self._on_lost = device, describe, on_lost
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
@@ -77,29 +79,27 @@ class LineLink:
     def send(self, *commands: Command) -> list[Pending]:
         """Send commands in one go, without waiting for an answer in between.
 
-        :raises NotConnected: if the link does not stand
+        :raises NotConnected: if the link does not stand, or breaks now
         """
-        waiting: list[Pending] = []
-        lines: list[bytes] = []
+        waiting = {f"{next(self._ids):x}": Pending(asked) for asked in commands}
+        lines = [format_command(replace(one.asked, request_id=key)) for key, one in waiting.items()]
+        what = "there is no link; connect() first"
         with self._lock:
-            for asked in commands:
-                request_id = f"{next(self._ids):x}"
-                lines.append(format_command(replace(asked, request_id=request_id)))
-                waiting.append(Pending(asked))
-                self._waiting[request_id] = waiting[-1]
-            link, crowded = self._socket, len(self._waiting) > _MAX_UNANSWERED
-            if link is None or crowded:
-                for request_id in list(self._waiting)[-len(waiting) :]:
-                    del self._waiting[request_id]
-            else:
-                error = _send(link, b"".join(lines))
-                if error is None:
-                    sent = time.monotonic()
-                    for one in waiting:
-                        one.sent_monotonic_s = sent
-                    return waiting
-                self._hang_up(link)
-        what = f"{_MAX_UNANSWERED} commands wait for an answer" if crowded else "there is no link; connect() first"
+            if self._socket is not None and len(self._waiting) < _MAX_UNANSWERED:
+                # Known before they are sent: an answer may be back at once.
+                self._waiting.update(waiting)
+                try:
+                    self._socket.sendall(b"".join(lines))
+                except OSError as error:
+                    what = f"the link broke ({error})"
+                else:
+                    sent_s = time.monotonic()
+                    for one in waiting.values():
+                        one.sent_monotonic_s = sent_s
+                    return list(waiting.values())
+            elif self._socket is not None:
+                what = f"{_MAX_UNANSWERED} commands wait for an answer; the link was given up"
+        self._drop(what)
         raise NotConnected(self._device, str(commands[0]), what, self._describe())
 
     def result(self, waiting: Pending, timeout_s: float) -> Answer:
@@ -175,28 +175,17 @@ class LineLink:
                 waiting.error = self._error(ProtocolError, waiting.asked, str(error))
         waiting.done.set()
 
-    def _hang_up(self, link: socket.socket) -> None:
-        # Wakes the reader, which then ends the link.
-        with contextlib.suppress(OSError):
-            link.shutdown(socket.SHUT_RDWR)
-
     def _drop(self, why: str, kind: type[InstrumentError] = NotConnected) -> None:
         with self._lock:
             link, self._socket = self._socket, None
             waiting, self._waiting = list(self._waiting.values()), {}
         if link is None:
             return
-        self._hang_up(link)
+        # Wakes the reader.
+        with contextlib.suppress(OSError):
+            link.shutdown(socket.SHUT_RDWR)
         link.close()
         for one in waiting:
             one.error = self._error(kind, one.asked, why)
             one.done.set()
-        self._on_lost(kind(self._device, "link", why, self._describe()))
-
-
-def _send(link: socket.socket, data: bytes) -> OSError | None:
-    try:
-        link.sendall(data)
-    except OSError as error:
-        return error
-    return None
+        self._on_lost(self, kind(self._device, "link", why, self._describe()))

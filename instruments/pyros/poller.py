@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 
 from instruments.clock import Clock
@@ -47,6 +48,7 @@ class Poller:
         self._device, self._clock, self._read, self._describe = device, clock, read, describe
         self._lock = threading.Lock()
         self._followed: list[_Followed] = []
+        self._held = 0
         self._thread: threading.Thread | None = None
         self._wake = threading.Event()
 
@@ -82,6 +84,20 @@ class Poller:
                     self._thread.start()
         for followed, by in replaced:
             followed.operation.abort_with(f"replaced by {by}")
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None, None, None]:
+        """Judge no status while a command is on its way.
+
+        What the device does by that command must not be taken for somebody else's doing.
+        """
+        with self._lock:
+            self._held += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= 1
 
     def end_all(
         self, end: Callable[[Operation[object]], None], topic: str | None = None, before: float = math.inf
@@ -126,7 +142,8 @@ class Poller:
         try:
             status = self._read(min(max(f.deadline_monotonic_s - now, 0.05) for f in followed))
             for one in followed:
-                if one.operation.state is OperationState.RUNNING:
+                # In this order: a command that is over by now has ended what it ended.
+                if not self._held and one.operation.state is OperationState.RUNNING:
                     passed_s = self._clock.unix_s() - one.start_s
                     one.operation.progress = min(passed_s / max(one.operation.eta_s, 1e-3), 0.99)
                     one.check(status)

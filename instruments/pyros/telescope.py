@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.coordinates import ICRS, SkyCoord
 
 from instruments.clock import Clock
-from instruments.errors import ProtocolError, Rejected
+from instruments.errors import InstrumentError, ProtocolError, Rejected
 from instruments.horizon import Horizon, separation_deg
 from instruments.operation import Operation
 from instruments.pyros.device import DEADLINE_S, Device, Status, time_of
@@ -50,7 +50,11 @@ class PyrosTelescope(Telescope):
     def connect(self, timeout_s: float = 5.0) -> None:
         """Connect, read the state once, and where the telescope stands."""
         self._device.connect(timeout_s)
-        site = self._device.ask("GET", "SITE", timeout_s=timeout_s).values
+        try:
+            site = self._device.ask("GET", "SITE", timeout_s=timeout_s).values
+        except InstrumentError:
+            self._device.disconnect()
+            raise
         self._horizon = Horizon(_float(site["latitude"]), _float(site["longitude"]))
         self._min_altitude_deg = _float(site["min_altitude"])
 
@@ -75,17 +79,15 @@ class PyrosTelescope(Telescope):
         what = f"slew_to {ra_deg:.5f} {dec_deg:+.5f}"
         self._check_altitude(what, ra_deg, dec_deg)
         upload = self._device.command("SET", "COORD_RADEC", ra_deg, dec_deg, "J2000")
-        accepted = self._device.upload_and_do(upload, "START")
-        return self._follow(
-            what,
-            accepted,
-            lambda operation: partial(self._check_slew, operation, ra_deg, dec_deg),
-        )
+        with self._device.poller.held():
+            accepted = self._device.upload_and_do(upload, "START")
+            return self._follow(what, accepted, lambda operation: partial(self._check_slew, operation, ra_deg, dec_deg))
 
     def park(self) -> Operation[TelescopeState]:
         """Slew to the park position and stay there."""
-        accepted = self._device.do("PARK")
-        return self._follow("park", accepted, lambda operation: partial(self._check_park, operation))
+        with self._device.poller.held():
+            accepted = self._device.do("PARK")
+            return self._follow("park", accepted, lambda operation: partial(self._check_park, operation))
 
     def unpark(self) -> None:
         """Make a parked mount ready to slew."""

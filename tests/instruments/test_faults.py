@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -218,3 +219,38 @@ def test_a_device_that_lies_about_its_arrival_is_caught(scripted: Scripted) -> N
             slew.wait(5)
         assert slew.state is OperationState.FAILED
         assert telescope.slew_to(SkyCoord(1.0, 2.001, unit="deg")).wait(5).motion.value is Motion.TRACKING
+
+
+def test_a_telescope_that_does_not_know_its_site_is_given_back(scripted: Scripted) -> None:
+    address = scripted(lambda line: _ids(line) + b"ERROR unknown SITE\n" if b"SITE" in line else _sane(line))
+    telescope = PyrosTelescope("T1", f"{address}/TELESCOPE", Clock())
+    with pytest.raises(ProtocolError, match="T1: TELESCOPE GET SITE: unknown: SITE"):
+        telescope.connect()
+    assert not telescope.connected
+
+
+def test_a_device_that_stays_silent_too_long_is_hung_up(scripted: Scripted) -> None:
+    silent = threading.Event()
+    address = scripted(lambda line: b"" if silent.is_set() else _sane(line))
+    with PyrosTelescope("T1", f"{address}/TELESCOPE", Clock()) as telescope:
+        silent.set()
+        with pytest.raises(NotConnected, match="commands wait for an answer"):
+            for _ in range(2000):
+                with contextlib.suppress(Timeout):
+                    telescope.state(0)
+        silent.clear()
+        telescope.connect()
+        telescope.state()
+
+
+def test_connecting_from_many_threads_leaves_one_link(scripted: Scripted) -> None:
+    with PyrosTelescope("T1", f"{scripted(_sane)}/TELESCOPE", Clock()) as telescope:
+        telescope.disconnect()
+        threads = [threading.Thread(target=telescope.connect) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+        assert telescope.connected
+        links = [t for t in threading.enumerate() if t.name == "pyros-link-T1"]
+        assert len(links) == 1
