@@ -8,16 +8,13 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 
 import erfa
-import numpy as np
 from astropy import units as u
 from astropy.time import Time, TimeDelta
 
 from instruments import Frame, FrameKind
-from pyros_kernel.images.context import Geometry, ImageContext, Place
+from pyros_kernel.images.context import ImageContext, Place
 from pyros_kernel.images.horizon import horizontal
-
-Entry = tuple[str, object, str]
-"""Keyword, value (None: unknown), comment with the unit."""
+from pyros_kernel.images.nominal_wcs import Entry, wcs_cards
 
 
 def card_groups(
@@ -50,7 +47,7 @@ def card_groups(
     yield ("TELESCOP", "DETECTOR", "OBSERVER"), lambda: _people_cards(context)
     yield ("NIGHT", "ORIGIN", "PYROSVER"), lambda: _programme_cards(context)
     wcs = ("CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2")
-    yield (wcs if sky else ()), lambda: _wcs_cards(frame, context)
+    yield (wcs if sky else ()), lambda: wcs_cards(frame.data.shape, context)
 
 
 def _time_cards(frame: Frame) -> list[Entry]:
@@ -172,38 +169,3 @@ def _version() -> str:
         return version("pyros-observatory")
     except PackageNotFoundError:
         return "not installed"
-
-
-def _wcs_cards(frame: Frame, context: ImageContext) -> list[Entry]:
-    if context.pointing is None or context.geometry is None:
-        return []
-    icrs = context.pointing.icrs
-    rows, columns = frame.data.shape
-    cd = _cd_matrix(context.geometry)
-    return [
-        ("WCSNAME", "nominal", "commanded pointing, not solved on stars"),
-        ("WCSAXES", 2, "axes of the WCS"),
-        ("CTYPE1", "RA---TAN", "gnomonic projection"),
-        ("CTYPE2", "DEC--TAN", "gnomonic projection"),
-        ("CUNIT1", "deg", "unit of axis 1"),
-        ("CUNIT2", "deg", "unit of axis 2"),
-        ("CRVAL1", round(float(icrs.ra.deg), 7), "[deg] right ascension at the reference pixel"),
-        ("CRVAL2", round(float(icrs.dec.deg), 7), "[deg] declination at the reference pixel"),
-        ("CRPIX1", (columns + 1) / 2, "[pixel] reference pixel: the centre"),
-        ("CRPIX2", (rows + 1) / 2, "[pixel] reference pixel: the centre"),
-        *(
-            (f"CD{i + 1}_{j + 1}", float(cd[i, j]), "[deg/pixel] nominal scale and orientation")
-            for i in range(2)
-            for j in range(2)
-        ),
-    ]
-
-
-def _cd_matrix(geometry: Geometry) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Give degrees east and north (rows) per pixel right and up (columns)."""
-    scale_deg = geometry.pixel_scale_arcsec / 3600.0
-    angle = math.radians(geometry.orientation_deg)
-    right = 1.0 if geometry.mirrored else -1.0  # which way east is when north is up
-    return scale_deg * np.array(
-        [[right * math.cos(angle), math.sin(angle)], [-right * math.sin(angle), math.cos(angle)]]
-    )

@@ -15,8 +15,9 @@ import numpy as np
 from astropy.io import fits
 
 from instruments import Frame
-from pyros_kernel.images.cards import Entry, card_groups
+from pyros_kernel.images.cards import card_groups
 from pyros_kernel.images.context import ImageContext
+from pyros_kernel.images.nominal_wcs import Entry
 
 logger = logging.getLogger(__name__)
 

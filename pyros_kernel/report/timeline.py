@@ -92,11 +92,11 @@ class _Bar(NamedTuple):
 def _bars(drawing: Drawing, bars: list[_Bar], y: float) -> None:
     """Draw a lane; a bar that another one lies on is labelled where it can be seen."""
     bars = sorted(bars, key=lambda bar: bar.span[0])
-    for bar, follower in zip(bars, [*bars[1:], None], strict=True):
+    for index, bar in enumerate(bars):
         x0, x1 = drawing.x(bar.span[0].timestamp()), drawing.x(bar.span[1].timestamp())
         drawing.rect(x0, x1 - 0.7, y, _LANE, bar.style, _tell(bar.fact), radius=3)
-        if follower is not None:
-            x1 = min(x1, drawing.x(follower.span[0].timestamp()))
+        if index + 1 < len(bars):
+            x1 = min(x1, drawing.x(bars[index + 1].span[0].timestamp()))
         room = int((x1 - x0 - 6) / _LETTER)
         if room >= len(str(bar.number)):
             words = f"{bar.number} {bar.fact.name}"

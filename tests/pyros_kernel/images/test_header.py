@@ -152,7 +152,7 @@ anything = some.one_of(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(said=some.dictionaries(some.text(max_size=12), anything, max_size=4), words=some.text())
 def test_no_header_keeps_a_frame_from_the_disk(
     make_frame: MakeFrame, context: ImageContext, said: dict[str, object], words: str

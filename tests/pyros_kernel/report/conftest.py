@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,7 +47,6 @@ from pyros_kernel.tasks.analysis import analyse_image
 NIGHT = "2026-11-21"
 HOSTILE = "<script>alert('x')</script>"
 IVORN = "ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1262416-417"
-DUSK = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
 
 
 @dataclass
@@ -61,28 +61,56 @@ class Services:
     night_id: int
 
 
-@pytest.fixture
-def services(store: Store, tmp_path: Path) -> Iterator[Services]:
+def _open(directory: Path) -> Services:
+    """Open what lies in a directory, with the night in the store."""
+    settings = Settings.from_environment(directory)
+    store = Store.open(f"sqlite:///{directory / 'pyros.sqlite'}")
     with store.session() as session:
         site = session.scalars(select(Site)).one()
         sky = Sky(site, NIGHT)
-        times = sky.night
-        night = Night(
-            name=NIGHT,
-            site=site,
-            **{
-                name: datetime.fromtimestamp(getattr(times, f"{name}_unix_s"), UTC)
+        night = session.scalar(select(Night).where(Night.name == NIGHT))
+        if night is None:
+            limits = {
+                name: datetime.fromtimestamp(getattr(sky.night, f"{name}_unix_s"), UTC)
                 for name in ("sunset", "dusk", "dawn", "sunrise")
-            },
-        )
-        session.add(night)
-        session.flush()
-        _weather(session, night)
+            }
+            night = Night(name=NIGHT, site=site, **limits)
+            session.add(night)
+            session.flush()
+            _weather(session, night)
         night_id = night.id
     clock = ManualClock(Time("2026-11-22T14:00:00"))
-    settings = Settings.from_environment(tmp_path)
     started = (clock.unix_s() - 50_000, 0.0)
-    yield Services(clock, site, store, settings, sky, ImageArchive(tmp_path), started, night_id)
+    return Services(clock, site, store, settings, sky, ImageArchive(directory), started, night_id)
+
+
+@pytest.fixture
+def services(store_template: Path, tmp_path: Path) -> Iterator[Services]:
+    """Give a night in which nothing has happened but weather."""
+    shutil.copyfile(store_template, tmp_path / "pyros.sqlite")
+    opened = _open(tmp_path)
+    yield opened
+    opened.store.close()
+
+
+@pytest.fixture(scope="session")
+def full_night_template(store_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the data directory that each test's full night is a copy of."""
+    directory = tmp_path_factory.mktemp("full_night")
+    shutil.copyfile(store_template, directory / "pyros.sqlite")
+    services = _open(directory)
+    _observe(services)
+    services.store.close()
+    return directory
+
+
+@pytest.fixture
+def full_night(full_night_template: Path, tmp_path: Path) -> Iterator[Services]:
+    """Give a night that is over."""
+    shutil.copytree(full_night_template, tmp_path, dirs_exist_ok=True)
+    opened = _open(tmp_path)
+    yield opened
+    opened.store.close()
 
 
 def _weather(session: Session, night: Night) -> None:
@@ -103,8 +131,7 @@ def _weather(session: Session, night: Night) -> None:
         at += timedelta(minutes=2)
 
 
-@pytest.fixture
-def full_night(services: Services) -> Services:
+def _observe(services: Services) -> None:
     """Observe: two executed, one interrupted by an alert, the alert, one failed, one not reached, two rejected."""
     with services.store.session() as session:
         night = session.get_one(Night, services.night_id)
@@ -194,7 +221,6 @@ def full_night(services: Services) -> Services:
         shoot(services, FrameKind.LIGHT, start, seed, band, plan_id, name)
     for number in range(3):
         shoot(services, FrameKind.BIAS, datetime(2026, 11, 22, 13, 50 + number, tzinfo=UTC), 900 + number)
-    return services
 
 
 def shoot(
