@@ -213,3 +213,7 @@ def _agent_config(settings: Settings) -> AgentConfig:
 
     path = settings.agent_config
     return AgentConfig.read(path) if path.is_file() else AgentConfig.default()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""The night's notebook: run whole by `pyros night`, and under nbval, each in a directory of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from astropy.io import fits
+
+from pyros_kernel.settings import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def run(*command: str, data: Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYROS_DATA": str(data), "JUPYTER_PLATFORM_DIRS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout_s
+    )
+
+
+@pytest.mark.night
+@pytest.mark.timeout(300)
+def test_a_whole_night_from_one_command(tmp_path: Path) -> None:
+    done = run("pyros_kernel.cli", "night", data=tmp_path, timeout_s=280)
+    assert done.returncode == 0, done.stderr[-3000:]
+    folder = tmp_path / "2022-09-29"
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["status"] == "done"
+    assert summary["simulated_s"] > 10 * 3600
+    assert summary["sequences"]["executed"] >= 10
+    assert all(rejected["reason"] for rejected in summary["sequences"]["rejected"])
+    (alert,) = summary["alerts"]
+    assert alert["status"] == "observed"
+    steps = alert["steps_ms"]
+    order = [steps[step] for step in ("stored", "acknowledged", "decided", "interrupted", "slew_sent")]
+    assert order == sorted(order)
+    images = list((folder / "images").glob("*.fits"))
+    assert len(images) == summary["images"]["total"]
+    burst = [h for h in map(fits.getheader, images) if h.get("PROGRAM") == "GRB follow-up"]
+    assert len(burst) == 12
+    assert all(abs(h["SIM_RA"] - 64.7373) < 0.01 and abs(h["SIM_DEC"] - 13.3517) < 0.01 for h in burst)
+    assert "1125809" in (folder / "report.html").read_text()
+    executed = nbformat.read(folder / "night.ipynb", as_version=4)
+    assert all(cell.get("execution_count") for cell in executed.cells if cell.cell_type == "code")
+    for said in (*(s["name"] for s in summary["sequences"]["all"]), alert["ivorn"], "report", "images", "notebook"):
+        assert said in done.stdout
+    assert list(tmp_path.rglob("*.part")) == []
+
+
+@pytest.mark.night
+@pytest.mark.timeout(400)
+def test_notebooks_run_under_nbval_twice_with_the_same_result(tmp_path: Path) -> None:
+    for _ in range(2):  # the second time over the data of the first
+        done = run(
+            *("pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=180", "-p", "no:cacheprovider"),
+            *("-q", "-c", os.devnull, "--rootdir", str(ROOT), *map(str, NOTEBOOKS)),
+            data=tmp_path,
+            timeout_s=190,
+        )
+        assert done.returncode == 0, done.stdout[-3000:]
+        assert " passed" in done.stdout
+
+
+def test_notebooks_are_committed_without_outputs() -> None:
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+        assert not any(cell.get("outputs") for cell in notebook.cells), path.name
+        assert "widgets" not in notebook.metadata, path.name
+        assert "obs.check()" in notebook.cells[-1].source, path.name
