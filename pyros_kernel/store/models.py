@@ -14,12 +14,14 @@ from pyros_kernel.store.request import (
     User,
 )
 from pyros_kernel.store.site import AgentLog, Device, DeviceKind, DeviceStatus, Filter, Site, Weather
+from pyros_kernel.store.task import Claim, Task
 
 __all__ = [
     "AgentLog",
     "Album",
     "Alert",
     "Channel",
+    "Claim",
     "Device",
     "DeviceKind",
     "DeviceStatus",
@@ -35,6 +37,7 @@ __all__ = [
     "Sequence",
     "Site",
     "Strategy",
+    "Task",
     "User",
     "Weather",
 ]
