@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import isfinite
 
 from pyros_kernel.scheduling.block import Block
-from pyros_kernel.scheduling.intervals import Spans, intersection
+from pyros_kernel.scheduling.intervals import Spans
 from pyros_kernel.scheduling.visibility import Visibility
 
 
@@ -55,7 +55,9 @@ def never_possible(block: Block, seen: Visibility, plan: tuple[float, float], fr
 
 def no_room(block: Block, seen: Visibility, placed: Sequence[tuple[float, float, Block]]) -> str:
     """Tell which placed blocks hold the time in which a block could be observed."""
-    rivals = [b for start, end, b in placed if intersection(((start, end),), seen.together) and b.id != block.id]
+    rivals = [
+        other for start, end, other in placed if any(start < last and first < end for first, last in seen.together)
+    ]
     rivals.sort(key=lambda b: -b.priority)
     names = ", ".join(f"{b.label} (priority {b.priority:g})" for b in rivals[:3])
     more = f" and {len(rivals) - 3} more" if len(rivals) > 3 else ""

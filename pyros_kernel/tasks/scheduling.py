@@ -51,7 +51,7 @@ def schedule_night(night_id: int, start_unix_s: float, reason: str, *, services:
     one OBSERVABLE with its reason.  What executes stays where it is.  An entry begins with the way to its
     target.
 
-    :param reason: why it is planned anew, for the log
+    :param reason: why it is planned anew: kept with the schedule
     :return: the schedule's id
     :raises sqlalchemy.exc.NoResultFound: if there is no such night
     """
@@ -59,7 +59,7 @@ def schedule_night(night_id: int, start_unix_s: float, reason: str, *, services:
         night = session.get_one(Night, night_id)
         sequences = candidates(session)
         made = _plan(session, night, sequences, start_unix_s, services.sky)
-        schedule = _record(session, night, made, services.clock.unix_s())
+        schedule = _record(session, night, made, services.clock.unix_s(), reason)
         _move(sequences, made)
         session.flush()
         schedule_id, name = schedule.id, night.name
@@ -97,12 +97,13 @@ def _plan(session: Session, night: Night, sequences: list[Sequence], start_unix_
     return Plan(start, end, made.placed, (*made.rejected, *refused))
 
 
-def _record(session: Session, night: Night, made: Plan, now_unix_s: float) -> Schedule:
+def _record(session: Session, night: Night, made: Plan, now_unix_s: float, reason: str) -> Schedule:
     current = select(Schedule).where(Schedule.night_id == night.id, Schedule.status == ScheduleStatus.CURRENT)
     for former in session.scalars(current):
         former.become(ScheduleStatus.SUPERSEDED)
     schedule = Schedule(
         night=night,
+        reason=reason,
         created=_utc(now_unix_s),
         plan_start=_utc(made.start_unix_s),
         plan_end=_utc(made.end_unix_s),

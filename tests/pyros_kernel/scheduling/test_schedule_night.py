@@ -122,6 +122,7 @@ def test_the_fixtures_night(services: Services) -> None:
         placed = [e for e in entries if e.start is not None]
         assert (schedule.night_id, schedule.status) == (services.night_id, ScheduleStatus.CURRENT)
         assert schedule.plan_end == schedule.night.dawn
+        assert schedule.reason == "a test"
         assert schedule.created == datetime.fromtimestamp(services.clock.unix_s(), UTC)
         assert len(entries) == len(session.scalars(select(Sequence)).all())
         assert len(placed) >= 15
