@@ -148,10 +148,19 @@ class Chart {
       node("path", { class: "slot", d: line }, group);
     }
     node("rect", { class: "bar", x: x0, y: floor + 21, width: Math.max(2, x1 - x0 - 1), height: 8, rx: 2 }, group);
-    if (slot.length > 1 && (tone === "alert" || name.length * 6.4 < x1 - x0)) {
-      const top = Math.max(...slot.map(([, altitude]) => altitude));
-      node("text", { class: "name", x: (x0 + x1) / 2, y: Math.max(TOP + 10, this.y(top) - 7), "text-anchor": "middle" },
-        names, name);
+    if (slot.length > 1) this.drawName(name, tone, slot, names);
+  }
+
+  // Above its turn where it fits, upright inside it where it doesn't; an alert is always named above.
+  drawName(name, tone, slot, names) {
+    const x0 = this.x(slot[0][0]), x1 = this.x(slot[slot.length - 1][0]), half = name.length * 3.2;
+    if (tone === "alert" || 2 * half < x1 - x0) {
+      const top = this.y(Math.max(...slot.map(([, altitude]) => altitude)));
+      const x = Math.min(this.width - RIGHT - half, Math.max(LEFT + half, (x0 + x1) / 2));
+      node("text", { class: "name", x, y: Math.max(TOP + 10, top - 7), "text-anchor": "middle" }, names, name);
+    } else if (x1 - x0 >= 11) {
+      const at = `translate(${(x0 + x1) / 2 + 3.5},${HEIGHT - BOTTOM - 5}) rotate(-90)`;
+      node("text", { class: "name up", transform: at }, names, name);
     }
   }
 

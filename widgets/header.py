@@ -27,8 +27,9 @@ _TWILIGHTS = (
 
 def header_html(snapshot: Snapshot) -> str:
     """Write the header."""
-    parts = (part(snapshot) for part in (_site, _times, _sky, _state))
-    return f'<header role="banner">{"".join(parts)}</header>'
+    # A stopped observatory has no clock, and no sky above it.
+    parts = (_site, _times, _sky, _state) if snapshot.running else (_site, _state)
+    return f'<header role="banner">{"".join(part(snapshot) for part in parts)}</header>'
 
 
 def _site(s: Snapshot) -> str:
@@ -37,27 +38,26 @@ def _site(s: Snapshot) -> str:
         if s.speed != 1
         else ""
     )
+    title = f"<h2>{esc(s.site or 'PyROS')} {speed}</h2>"
+    if not s.running:
+        return f'<div class="site">{title}</div>'
     night = f"night {esc(s.night.name)}" if s.night else "no night yet"
-    where = position_text(s.latitude_deg, s.longitude_deg) if s.running else "–"
-    return f'<div class="site"><h2>{esc(s.site or "PyROS")} {speed}</h2><p>{night}</p><p>{where}</p></div>'
+    return f'<div class="site">{title}<p>{night}</p><p>{position_text(s.latitude_deg, s.longitude_deg)}</p></div>'
 
 
 def _times(s: Snapshot) -> str:
-    now_s = s.time_s if s.running else math.nan  # a stopped observatory has no clock
-    solar = clock_text(mean_solar_s(now_s, s.longitude_deg), "%H:%M")
-    sidereal = clock_text(sidereal_s(now_s, s.longitude_deg), "%H:%M:%S")
+    solar = clock_text(mean_solar_s(s.time_s, s.longitude_deg), "%H:%M")
+    sidereal = clock_text(sidereal_s(s.time_s, s.longitude_deg), "%H:%M:%S")
     return (
-        f'<div class="times"><p class="clock" aria-label="time UTC">{clock_text(now_s)}<small>UTC</small></p>'
-        f"<p>{clock_text(now_s, '%a %d %b %Y')}</p>"
+        f'<div class="times"><p class="clock" aria-label="time UTC">{clock_text(s.time_s)}<small>UTC</small></p>'
+        f"<p>{clock_text(s.time_s, '%a %d %b %Y')}</p>"
         f'<p><span title="local mean solar time">{solar} local solar</span> · '
         f'<span title="local mean sidereal time">{sidereal} LST</span></p></div>'
     )
 
 
 def _sky(s: Snapshot) -> str:
-    sun, moon, lit = (
-        (s.sun_altitude_deg, s.moon_altitude_deg, s.moon_illumination) if s.running else (math.nan, math.nan, math.nan)
-    )
+    sun, moon, lit = s.sun_altitude_deg, s.moon_altitude_deg, s.moon_illumination
     disc = '<svg viewBox="-12 -12 24 24" aria-hidden="true"><circle class="sun" r="6"/></svg>'
     return (
         f'<div class="sky"><p>{disc}<b>{degrees_text(sun, 1)}</b> Sun · {twilight(sun)}</p>'

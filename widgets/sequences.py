@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pyros_kernel.snapshot import SequenceView, Snapshot
 from widgets.tones import sequence_tone
 from widgets.words import clock_text, esc, frame, nothing, pill, table
 
 
 def sequences_html(snapshot: Snapshot) -> str:
-    """Write the placed sequences in order, then the rejected ones with their reasons."""
+    """Write what runs and comes, then what is done (newest first), then what was not placed, with the reasons."""
     if not (snapshot.placed or snapshot.rejected):
         return frame("Sequences", nothing("Nothing is scheduled yet."))
     placed = sorted(snapshot.placed, key=lambda s: s.start_s or 0.0)
-    rows = [*(_row(s) for s in placed), *(_row(s) for s in snapshot.rejected)]
+    done = [s for s in placed if s.status not in ("planned", "executing")]
+    groups = (
+        ("Now and next", [s for s in placed if s not in done]),
+        ("Done", done[::-1]),
+        ("Not placed", snapshot.rejected),
+    )
+    rows = "".join(_group(title, members) for title, members in groups if members)
     aside = f"{len(snapshot.placed)} placed, {len(snapshot.rejected)} not"
     return frame(
-        "Sequences",
-        f'<div class="scroll">{table(("UTC", "Sequence", "State"), rows, "Sequences")}</div>',
-        aside,
+        "Sequences", f'<div class="scroll">{table(("UTC", "Sequence", "State"), rows, "Sequences")}</div>', aside
     )
+
+
+def _group(title: str, members: Iterable[SequenceView]) -> str:
+    head = f'<tr class="group"><th scope="colgroup" colspan="3">{title}</th></tr>'
+    return head + "".join(_row(s) for s in members)
 
 
 def slot_text(sequence: SequenceView) -> str:

@@ -117,7 +117,9 @@ def test_the_launcher_offers_pyros(lab: Any, page: Any, pictures: Path) -> None:
     card = page.locator('.jp-LauncherCard[data-category="Notebook"]').filter(has_text="PyROS")
     expect(card).to_be_visible()
     assert card.locator("img").evaluate("async i => { await i.decode(); return i.naturalWidth; }") > 0
+    page.set_viewport_size({"width": 1200, "height": 560})
     page.screenshot(path=pictures / "launcher.png")
+    page.set_viewport_size({"width": 1500, "height": 1800})
     lab.command("application:close")
 
 

@@ -31,6 +31,12 @@ def test_a_night_in_full_swing_shows_in_every_part(panel: Any, look: Any) -> Non
     assert panel.errors == ()
 
 
+def test_what_runs_and_comes_stands_above_what_is_done(panel: Any, look: Any) -> None:
+    shown = look(panel).card("sequences")
+    order = ["Now and next", "GRB 261123A", "Crab pulsar", "Done", "NGC 1275", "M 33", "Not placed", "NGC 253"]
+    assert sorted(order, key=shown.index) == order
+
+
 def test_every_image_is_the_cameras_last_png(panel: Any, observatory: Any, look: Any) -> None:
     assert [bytes(i.value) for i in look(panel).images] == [i.png for i in observatory.picture.images]
 
@@ -73,7 +79,9 @@ def test_a_stopped_observatory_says_so_and_offers_to_start(
     shown = look(panel)
     assert panel.errors == ()
     assert "observatory stopped" in shown.card("header")
-    assert "nan" not in shown.html
+    assert "nan" not in shown.html and "1970" not in shown.html
+    [grid] = [w for w in shown.all if "pyros-grid" in w._dom_classes]
+    assert grid.layout.display == "none"
     assert "without one the dome stays closed" in shown.card("safety")
     assert not shown.button("start").disabled
     for name in ("pause", "resume", "stop", "abort"):

@@ -1,0 +1,41 @@
+"""A simulated night, started, interrupted by an alert and stopped from the panel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import expect
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+NIGHT = f"""\
+from pyros_kernel import Observatory
+night = Observatory(
+    night="2022-09-29", start="2022-09-30T08:00:00", speed=200, fixtures=({str(FIXTURES / "night_2022-09-29.json")!r},)
+)
+night.panel()"""
+
+
+def test_a_night_is_started_watched_and_stopped_by_hand(lab: Any, page: Any, notebook: Any, pictures: Path) -> None:
+    lab.open(notebook("real.ipynb", NIGHT))
+    lab.run_all()
+    panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .pyros-panel")
+    status = panel.get_by_role("status")
+    expect(status).to_have_text("observatory stopped")
+    panel.get_by_role("button", name="Start", exact=True).click()
+    panel.get_by_role("button", name="Start night", exact=True).click()
+    expect(status).to_have_text("observing", timeout=30_000)
+    expect(panel.locator(".pyros-svg .slot").first).to_be_attached(timeout=30_000)
+    expect(panel.locator("img.pyros-image").first).to_be_visible(timeout=30_000)
+    try:
+        lab.execute(f"night.alerts.send({str(FIXTURES / 'swift_bat_grb_1125809.xml')!r})")
+        expect(panel.locator(".pyros-alerts .steps")).to_contain_text("slew", timeout=15_000)
+        expect(panel.locator(".pyros-svg .curve.alert")).to_be_attached(timeout=30_000)
+        page.wait_for_timeout(1000)
+        panel.screenshot(path=pictures / "night.png")
+        panel.get_by_role("button", name="Stop night").click()
+        expect(panel.get_by_role("button", name="Stop night")).to_be_disabled(timeout=15_000)
+        expect(panel.locator(".pyros-errors")).to_be_hidden()
+    finally:
+        lab.execute("night.stop()")
+    expect(status).to_have_text("observatory stopped")
