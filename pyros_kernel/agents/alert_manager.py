@@ -9,6 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from pyros_kernel.agents.agent import Agent
 from pyros_kernel.agents.config import AgentConfig
 from pyros_kernel.agents.errors import NotDelivered, Refused, UnknownAgent
@@ -18,13 +20,14 @@ from pyros_kernel.agents.sender import Sender
 from pyros_kernel.alerts import AlertInbox, NotStored, NotVoevent, Received, VtpReceiver, react, warm_up
 from pyros_kernel.clock import Clock
 from pyros_kernel.settings import Settings
-from pyros_kernel.store import Store
+from pyros_kernel.store import Store, StoreError
 
 logger = logging.getLogger(__name__)
 
 # The thread that receives waits for the Majordome's word that it heard; without one no longer than this (real
 # seconds), so that the next packet's acknowledgement is not late.
 _TELL_TIMEOUT_S = 0.5
+_AGAIN_S = 5.0  # real seconds until an alert that the database refused to decide about is tried again
 
 
 class AlertServices(Protocol):
@@ -68,7 +71,8 @@ class AlertManager(Agent):
         self._alerts = AlertInbox(services.store, services.settings.data, services.clock)
         self._vtp = VtpReceiver(self._receive, self._act, host=host, port=port)
         self._counts: Counter[str] = Counter()
-        self._counting = threading.Lock()
+        self._left_over: list[Received] = []
+        self._guard = threading.Lock()  # of the counts and of what is left over
         self._last_heard_s: float | None = None
 
     @property
@@ -83,6 +87,7 @@ class AlertManager(Agent):
         for received in self._alerts.undecided():
             logger.warning("alert %d was acknowledged before but not decided about", received.alert_id)
             self._act(received)
+        self.every(_AGAIN_S, self._try_again, name="alerts-again")
 
     def shutdown(self) -> None:
         """Close the port."""
@@ -90,7 +95,7 @@ class AlertManager(Agent):
 
     def status(self) -> dict[str, Any]:
         """Describe the agent, with its port, when it last heard anything, and what became of it."""
-        with self._counting:
+        with self._guard:
             heard = {"port": self.port, "last_heard_s": self._last_heard_s, "counts": dict(self._counts)}
         return super().status() | heard
 
@@ -117,12 +122,18 @@ class AlertManager(Agent):
         return received
 
     def _count(self, what: str) -> None:
-        with self._counting:
+        with self._guard:
             self._counts[what] += 1
             self._last_heard_s = self.clock.unix_s()
 
     def _act(self, received: Received) -> None:
-        reaction = react(self._services.store, received.alert_id, received.packet, self.clock, received.note)
+        try:
+            reaction = react(self._services.store, received.alert_id, received.packet, self.clock, received.note)
+        except (SQLAlchemyError, StoreError):
+            logger.exception("alert %d is stored, but could not be decided about; it is tried again", received.alert_id)
+            with self._guard:
+                self._left_over.append(received)
+            return
         self._count(reaction.status)
         logger.info("alert %s: %s: %s", received.packet.ivorn, reaction.status, reaction.reason)
         sequence = reaction.sequence
@@ -147,3 +158,9 @@ class AlertManager(Agent):
             )
         except (NotDelivered, Refused, UnknownAgent) as error:
             logger.warning("alert %d is scheduled like other requests: %s", received.alert_id, error)
+
+    def _try_again(self) -> None:
+        with self._guard:
+            left_over, self._left_over = self._left_over, []
+        for received in left_over:
+            self._act(received)

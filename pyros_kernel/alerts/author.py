@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 # After a refusal what still comes is read and thrown away for so long (real seconds): closing at once would
 # make the other side's system drop the reason before it was read.
 _LINGER_S = 1.0
+_MAX_REFUSALS = 10  # of one connection: whoever sends more of them isn't listening to the reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Author(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._source = "vtp:?"
         self._refused = False
+        self._refusals = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin (called by the event loop)."""
@@ -62,9 +64,18 @@ class Author(asyncio.Protocol):
         try:
             for raw in self._frames.feed(data):
                 self._take(raw, last_byte_s)
+                if self._refused:
+                    return
                 self._limit(self._taker.deadline_s)
         except FramingError as error:
             self.refuse(str(error))
+
+    def pause_writing(self) -> None:
+        """Give up an author that does not read its answers (called by the event loop)."""
+        if not self._refused:
+            logger.warning("dropped %s: it does not read its answers", self._source)
+            self._refused = True
+        self.abort()
 
     def eof_received(self) -> bool:
         """Close when the other side has nothing more to say (called by the event loop)."""
@@ -101,6 +112,9 @@ class Author(asyncio.Protocol):
         except (NotVoevent, NotStored) as error:
             logger.warning("refused a packet of %d bytes from %s: %s", len(raw), self._source, error)
             self._answer(False, error.ivorn or self._taker.local_ivo, str(error))
+            self._refusals += 1
+            if self._refusals >= _MAX_REFUSALS:
+                self.refuse(f"{self._refusals} packets of this connection were refused")
             return
         text = "received before" if received.duplicate else "stored"
         self._answer(True, received.packet.ivorn, text)

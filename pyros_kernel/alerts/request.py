@@ -52,7 +52,7 @@ def make_request(session: Session, alert: Alert, strategy: Strategy, now: dateti
     """Make the request of an alert, with its sequence, albums and plans, ready to be observed.
 
     :param now: observatory time, UTC
-    :return: the sequence, with its id
+    :return: the sequence; its id is known after the session's next flush
     :raises UnusableStrategy: if the strategy does not say what to observe in words that are understood
     """
     wishes = dict(strategy.observation)
@@ -94,7 +94,6 @@ def make_request(session: Session, alert: Alert, strategy: Strategy, now: dateti
     sequence.become(SequenceStatus.OBSERVABLE, reason)
     session.add(sequence)
     alert.request = request
-    session.flush()
     return sequence
 
 

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8098
 BACKLOG = 1024
+SEND_BUFFER = 1 << 16
 STOP_DEADLINE_S = 10.0
 # A busy cell keeps the interpreter's lock for one of these at a time, and several pass before an
 # acknowledgement is out: 200-340 ms (measured) with the default of 5 ms, 3-4 ms with this.
@@ -81,6 +82,8 @@ class VtpReceiver:
         listener = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # Answers are short: whoever leaves more than this unread is dropped (inherited by connections).
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
             listener.bind((self._host, self._port))
             listener.listen(BACKLOG)
             listener.setblocking(False)

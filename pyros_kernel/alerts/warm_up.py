@@ -44,6 +44,7 @@ def warm_up(store: Store, clock: Clock) -> None:
             decide(packet, strategies, clock.unix_s())
             for strategy in strategies:
                 make_request(session, alert, strategy, now)
+            session.flush()
             raise _Undo
     except _Undo:
         pass

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from astropy.time import Time
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from pyros_kernel.agents import Agent, AgentConfig, Message, Sender
 from pyros_kernel.agents.alert_manager import AlertManager
@@ -139,6 +139,25 @@ def test_what_was_acknowledged_before_a_crash_is_acted_on_at_the_next_start(
         assert manager.stop()
     assert len(ears.heard) == 1
     assert alerts(services)[0].status is AlertStatus.ACCEPTED
+
+
+def test_an_alert_that_the_database_refuses_to_decide_about_is_tried_again(
+    services: Services, ears: Ears, config: AgentConfig, until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pyros_kernel.agents.alert_manager._AGAIN_S", 0.05)
+    manager = AlertManager(services, port=0, config=config)
+    manager.start()
+    until(lambda: manager.state == "running")
+    with services.store.session() as session:
+        session.execute(text("ALTER TABLE strategy RENAME TO elsewhere"))
+    assert send(SWIFT, port=manager.port).ack
+    time.sleep(0.2)
+    assert alerts(services)[0].status is AlertStatus.RECEIVED
+    with services.store.session() as session:
+        session.execute(text("ALTER TABLE elsewhere RENAME TO strategy"))
+    until(lambda: ears.heard)
+    assert alerts(services)[0].status is AlertStatus.ACCEPTED
+    assert manager.stop()
 
 
 def test_a_taken_port_is_told(

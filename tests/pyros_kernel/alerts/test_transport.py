@@ -134,6 +134,31 @@ def test_a_connection_lives_on_after_a_nak(receiver: VtpReceiver) -> None:
         assert [role_and_text(m)[0] for m in read_until_closed(link)] == ["nak", "ack"]
 
 
+def test_whoever_goes_on_sending_nonsense_is_sent_away(desk: Any, receiver: VtpReceiver) -> None:
+    with connect(receiver) as link:
+        link.sendall(frame(b"x") * 20_000)
+        messages = read_until_closed(link)
+    assert len(messages) == 11
+    assert role_and_text(messages[-1]) == ("nak", "10 packets of this connection were refused")
+    assert_still_well(desk, receiver)
+
+
+def test_an_author_that_never_reads_is_dropped(
+    desk: Any, receiver: VtpReceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    small = frame(b"<VOEvent ivorn='ivo://a/b#c' version='2.0' role='test'/>")
+    with socket.socket() as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.settimeout(30)
+        link.connect(("127.0.0.1", receiver.port))
+        with pytest.raises(ConnectionError):
+            while True:
+                link.sendall(small * 100)
+    assert "it does not read its answers" in caplog.text
+    assert len(desk.reactions) == 1
+    assert send(SWIFT, port=receiver.port).ack
+
+
 def test_half_a_message_is_logged_and_forgotten(
     desk: Any, receiver: VtpReceiver, caplog: pytest.LogCaptureFixture
 ) -> None:
