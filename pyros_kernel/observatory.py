@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import logging
 import threading
 import time
@@ -56,6 +57,11 @@ _NOTHING = Snapshot(
     verdict=None,
 )
 _READY_REAL_S = 10.0
+
+
+def _what_runs_here() -> str:
+    # IPython sets this name wherever it runs: a notebook's kernel, or a terminal.
+    return "notebook" if "get_ipython" in vars(builtins) else "program"
 
 
 class NotStarted(Exception):
@@ -128,7 +134,7 @@ class Observatory:
             if self.running:
                 return self
             with ExitStack() as stack:
-                lock = DataLock(self.settings.data)
+                lock = DataLock(self.settings.data, what=_what_runs_here())
                 lock.acquire()
                 stack.callback(lock.release)
                 if self._fresh:

@@ -19,7 +19,7 @@ from pyros_kernel.agents.scheduler import Scheduler
 from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.clock import Clock
 from pyros_kernel.devices import Devices
-from pyros_kernel.images import ImageArchive
+from pyros_kernel.images import ImageArchive, sweep
 from pyros_kernel.logbook import Logbook
 from pyros_kernel.safety import SafetyWatch, read_rules
 from pyros_kernel.scheduling import Sky, night_name, night_of
@@ -136,6 +136,7 @@ def open_services(
         started=(clock.unix_s(), time.monotonic()),
     )
     recover(services)
+    sweep(services.archive, services.night_name, store)
     return services
 
 

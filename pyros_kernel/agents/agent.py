@@ -44,6 +44,8 @@ class Agent:
     """Real seconds after which a running action counts as hung."""
     slow_work_s: float = 5.0
     """Real seconds after which a ``work()`` that has not returned is logged."""
+    stop_s: float = 5.0
+    """Real seconds its end may take, :meth:`shutdown` included, before it is abandoned."""
     inbox_size: int = 256
     """How many messages may wait, urgent and others each; a full inbox refuses."""
 

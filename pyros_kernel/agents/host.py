@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 
 from pyros_kernel.agents import state
@@ -17,8 +16,6 @@ from pyros_kernel.agents.supervision import Incident, Supervision
 from pyros_kernel.snapshot import AgentView
 
 logger = logging.getLogger(__name__)
-
-_STOP_ONE_S = 5.0
 
 
 class AgentHost:
@@ -74,22 +71,18 @@ class AgentHost:
             self._minder = threading.Thread(target=self._mind, name="pyros-agent-host", daemon=True)
             self._minder.start()
 
-    def stop_all(self, timeout_s: float = 10.0) -> tuple[str, ...]:
+    def stop_all(self) -> tuple[str, ...]:
         """Stop every agent, the last started first, and close the connections of this process.
 
-        :param timeout_s: real seconds for all together; who does not end in time is abandoned
+        Each gets its own ``stop_s``; who does not end in time is abandoned.
+
         :return: names of the abandoned
         """
-        end_s = time.monotonic() + timeout_s
         self._closing.set()
         minder, self._minder = self._minder, None
         if minder is not None and minder is not threading.current_thread():
-            minder.join(max(0.0, end_s - time.monotonic()))
-        abandoned = [
-            name
-            for name, agent in reversed(list(self._agents.items()))
-            if not agent.stop(max(0.0, min(_STOP_ONE_S, end_s - time.monotonic())))
-        ]
+            minder.join(2 * self._look_s + 1.0)
+        abandoned = [name for name, agent in reversed(list(self._agents.items())) if not agent.stop(agent.stop_s)]
         Sender.close()
         return tuple(abandoned)
 
@@ -150,7 +143,7 @@ class AgentHost:
         try:
             older = self._agents.get(name)
             if older is not None:
-                older.stop(0 if older.state == state.HUNG else _STOP_ONE_S)
+                older.stop(0 if older.state == state.HUNG else older.stop_s)
             newer = self._factories[name]()
             if older is not None:
                 newer.adopt(older)

@@ -25,7 +25,7 @@ from pyros_kernel.store import Alert, AlertStatus, NightStatus, Sequence
 logger = logging.getLogger(__name__)
 
 _PROGRESS_REAL_S = 0.5
-_END_REAL_S = 60.0  # parking and closing at shutdown may take this long
+_END_REAL_S = 120.0  # parking and closing at shutdown may take this long
 
 
 class Majordome(Agent):
@@ -33,6 +33,8 @@ class Majordome(Agent):
 
     :param wishes: what people want of the night
     """
+
+    stop_s = _END_REAL_S + 5.0
 
     MSG_OBSERVE = "Observe"
     MSG_PAUSE = "Pause"
