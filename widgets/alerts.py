@@ -18,7 +18,9 @@ def alerts_html(snapshot: Snapshot) -> str:
 
 def _item(alert: AlertView) -> str:
     where = "" if alert.ra_deg is None or alert.dec_deg is None else f"{alert.ra_deg:.3f}° {alert.dec_deg:+.3f}°"
-    steps = "".join(f"<span>{esc(step)} <b>{ms_text(ms)}</b></span>" for step, ms in alert.steps.items())
+    steps = "".join(
+        f"<span>{esc(step.replace('_', ' '))} <b>{ms_text(ms)}</b></span>" for step, ms in alert.steps.items()
+    )
     reason = f'<p class="why">{esc(alert.reason)}</p>' if alert.reason else ""
     return (
         f'<li><p><b title="{esc(alert.ivorn)}">{esc(alert.title)}</b> '

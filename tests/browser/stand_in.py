@@ -58,7 +58,7 @@ def curve(ra_deg: float, dec_deg: float) -> tuple[tuple[float, float], ...]:
 def stars(seed: int, size: int = 256) -> bytes:
     """A PNG of a star field."""
     random = np.random.default_rng(seed)
-    frame = random.normal(18, 4, (size, size))
+    frame = random.normal(18, 1, (size, size))
     y, x = np.mgrid[:size, :size]
     for cx, cy, flux in zip(*random.uniform(0, size, (2, 70)), random.pareto(1.1, 70) * 60, strict=True):
         frame += min(flux, 3000) * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * 1.6**2))
