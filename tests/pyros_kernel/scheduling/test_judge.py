@@ -21,7 +21,7 @@ def test_no_violation(night: tuple[str, str], n: int, seed: int, transitions: bo
     t = problem.length / 2
     problem = replace(problem, blocked=((t, t + 1800.0),))
     made = plan_of(problem, sky_of(problem), blocks_of(problem))
-    report = evaluate(problem, rows_of(problem, made), step=60.0)
+    report = evaluate(problem, rows_of(problem, made), step=120.0)
     assert report.violations == []
     assert (report.n_unknown, report.n_duplicate) == (0, 0)
     assert report.n_scheduled == len(made.placed) >= n // 4
@@ -38,6 +38,6 @@ def test_the_judge_would_find_one() -> None:
 def test_the_night_is_used() -> None:
     # Strict priority fills a night as well as astroplan's PriorityScheduler did (114 320 here, 20 s grid).
     problem = make_problem(100, *HALF)
-    report = evaluate(problem, rows_of(problem, plan_of(problem, sky_of(problem), blocks_of(problem))), step=60.0)
+    report = evaluate(problem, rows_of(problem, plan_of(problem, sky_of(problem), blocks_of(problem))), step=120.0)
     assert report.score > 125_000
     assert report.dark_fraction_occupied > 0.85

@@ -74,7 +74,7 @@ def _needed_s(a: Block, b: Block, t: Transition) -> float:
     return float(slew) + t.settle_s + change
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_never_overlaps_and_never_breaks_a_constraint(spm: Sky, data: st.DataObject) -> None:
     blocks, transition = data.draw(_blocks(spm)), data.draw(_TRANSITIONS)
@@ -100,7 +100,7 @@ def test_never_overlaps_and_never_breaks_a_constraint(spm: Sky, data: st.DataObj
     assert all(r.reason for r in made.rejected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_less_important_block_changes_nothing_above_it(spm: Sky, data: st.DataObject) -> None:
     blocks, transition = data.draw(_blocks(spm)), data.draw(_TRANSITIONS)
