@@ -14,7 +14,7 @@ from instruments.errors import InstrumentError, ProtocolError, Rejected
 from instruments.horizon import Horizon, separation_deg
 from instruments.operation import Operation
 from instruments.pyros.device import DEADLINE_S, Device, Status, time_of
-from instruments.pyros.line import command
+from instruments.pyros.line import Command, command
 from instruments.pyros.pending import Pending
 from instruments.reading import Reading
 from instruments.telescope import Motion, Telescope, TelescopeState
@@ -57,6 +57,9 @@ class PyrosTelescope(Telescope):
             raise
         self._horizon = Horizon(_float(site["latitude"]), _float(site["longitude"]))
         self._min_altitude_deg = _float(site["min_altitude"])
+        # The first burst of the night shall not pay for filling caches.
+        zenith = self._horizon.radec_deg(90.0, 0.0, self._device.clock.unix_s())
+        self._upload(*_icrs_deg(SkyCoord(*zenith, unit="deg")))
 
     def state(self, timeout_s: float = DEADLINE_S) -> TelescopeState:
         """Read the state from the device."""
@@ -77,8 +80,7 @@ class PyrosTelescope(Telescope):
         """
         ra_deg, dec_deg = _icrs_deg(target)
         what = f"slew_to {ra_deg:.5f} {dec_deg:+.5f}"
-        self._check_altitude(what, ra_deg, dec_deg)
-        upload = self._device.command("SET", "COORD_RADEC", ra_deg, dec_deg, "J2000")
+        upload = self._upload(ra_deg, dec_deg)
         with self._device.poller.held():
             accepted = self._device.upload_and_do(upload, "START")
             return self._follow(what, accepted, lambda operation: partial(self._check_slew, operation, ra_deg, dec_deg))
@@ -105,14 +107,15 @@ class PyrosTelescope(Telescope):
         upload = self._device.command("SET", "COORD_RADEC", *_icrs_deg(position), "J2000")
         self._device.upload_and_do(upload, "SYNC")
 
-    def _check_altitude(self, what: str, ra_deg: float, dec_deg: float) -> None:
-        if self._horizon is None:
-            return
-        altitude, _ = self._horizon.altaz_deg(ra_deg, dec_deg, self._device.clock.unix_s())
-        # Half a degree is left to the device, which knows its limit and its time better.
-        if altitude < self._min_altitude_deg - 0.5:
-            limit = f"the target stands at {altitude:.1f}°, below the limit of {self._min_altitude_deg:.1f}°"
-            raise Rejected(self.name, what, limit, self._device.describe())
+    def _upload(self, ra_deg: float, dec_deg: float) -> Command:
+        if self._horizon is not None:
+            altitude, _ = self._horizon.altaz_deg(ra_deg, dec_deg, self._device.clock.unix_s())
+            # Half a degree is left to the device, which knows its limit and its time better.
+            if altitude < self._min_altitude_deg - 0.5:
+                what = f"slew_to {ra_deg:.5f} {dec_deg:+.5f}"
+                limit = f"the target stands at {altitude:.1f}°, below the limit of {self._min_altitude_deg:.1f}°"
+                raise Rejected(self.name, what, limit, self._device.describe())
+        return self._device.command("SET", "COORD_RADEC", ra_deg, dec_deg, "J2000")
 
     def _follow(
         self,
