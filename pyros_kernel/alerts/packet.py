@@ -14,19 +14,14 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
+from pyros_kernel.alerts.envelope import check
 from pyros_kernel.alerts.moment import read_moment
 from pyros_kernel.alerts.position import read_position
 from pyros_kernel.alerts.stream_table import stream_of
 from pyros_kernel.alerts.streams import UNKNOWN, Kind, Stream
-from pyros_kernel.alerts.tree import Element, NotVoevent, canonical, child, read_tree
+from pyros_kernel.alerts.tree import Element, canonical, child, read_tree
 
-ROLES = ("observation", "prediction", "utility", "test")
-VERSIONS = ("1.1", "2.0", "2.1")
-MAX_IVORN = 512
 MAX_WORD = 64
-_ROOT = re.compile(r"(?:\{https?://www\.ivoa\.net/xml/VOEvent/v(?:1\.1|2\.0|2\.1)\})?VOEvent")
-# IVOA Identifiers 2.0, and the local part that VOEvent asks for; "." and ".." are no names in a path.
-_IVORN = re.compile(r"ivo://[A-Za-z0-9][\w.~*'()+-]*(?:/(?!\.\.?(?:[/#]|$))[\w.~*'()+-]*)*#[!-;=?-~]+", re.ASCII)
 _YES = frozenset({"true", "1", "yes"})
 
 
@@ -105,7 +100,7 @@ def parse(raw: bytes) -> Packet:
     :raises NotVoevent: if it is none; the message says what is wrong
     """
     root = read_tree(raw)
-    ivorn = _check(root)
+    ivorn = check(root)
     stream = stream_of(ivorn)
     params = _params(root)
     number = _whole(params.get("Packet_Type"))
@@ -134,20 +129,6 @@ def parse(raw: bytes) -> Packet:
         params=MappingProxyType(params),
         raw=raw,
     )
-
-
-def _check(root: Element) -> str:
-    """Give the IVORN of what is a VOEvent by its root element."""
-    if _ROOT.fullmatch(root.tag) is None:
-        raise NotVoevent(f"the root element is {root.tag[:200]}, not a VOEvent 1.1, 2.0 or 2.1")
-    ivorn = root.get("ivorn", "")
-    if len(ivorn) > MAX_IVORN or _IVORN.fullmatch(ivorn) is None:
-        raise NotVoevent(f"ivorn={ivorn[:200]!r} is not an identifier such as ivo://authority/stream#event")
-    if (version := root.get("version", "")) not in VERSIONS:
-        raise NotVoevent(f"version={version[:200]!r} is not one of {', '.join(VERSIONS)}", ivorn)
-    if (role := root.get("role", "observation")) not in ROLES:
-        raise NotVoevent(f"role={role[:200]!r} is not one of {', '.join(ROLES)}", ivorn)
-    return ivorn
 
 
 def _params(root: Element) -> dict[str, str]:
