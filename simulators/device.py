@@ -58,9 +58,9 @@ def settings_of(kind: type[T], settings: Settings, where: str) -> T:
         if key not in known:
             raise ValueError(f"{where}: no setting {key!r}; it has {', '.join(known)}")
         wanted = known[key]
-        fits = isinstance(value, int | float) if isinstance(wanted, float | int) else isinstance(value, type(wanted))
-        if isinstance(wanted, tuple):
-            fits = isinstance(value, list | tuple)
+        fits = isinstance(value, type(wanted))
+        fits |= isinstance(wanted, float) and isinstance(value, int)
+        fits |= isinstance(wanted, tuple) and isinstance(value, list)
         if not fits or isinstance(value, bool):
             raise ValueError(f"{where}: setting {key} must be like {wanted!r}, not {value!r}")
     return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})

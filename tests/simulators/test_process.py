@@ -78,6 +78,8 @@ def test_a_taken_port_is_named(free_port: int) -> None:
         (["--devices", '{"dome": {"colour": 1}}'], "dome: unknown key colour"),
         (["--devices", '{"dome": {"settings": {"colour": 1}}}'], "dome: no setting 'colour'; it has shutter_s"),
         (["--devices", '{"camera_vis": {"settings": {"width": "wide"}}}'], "setting width must be like 512"),
+        (["--devices", '{"camera_vis": {"settings": {"width": 512.5}}}'], "setting width must be like 512"),
+        (["--devices", '{"camera_vis": {"settings": {"filters": "gr"}}}'], "setting filters must be like"),
         (["--clock", "noon"], "could not convert"),
         (["--site", "1,2"], "a site is latitude"),
     ],
