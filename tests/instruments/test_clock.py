@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from astropy import units as u
 from astropy.time import Time
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +54,7 @@ def test_words_that_are_none_are_refused(words: str) -> None:
 def test_a_wait_ends_early_when_cancelled() -> None:
     cancelled = threading.Event()
     threading.Timer(0.05, cancelled.set).start()
-    assert Clock(EPOCH, 2).wait_until(EPOCH + 1, cancelled) is False
+    assert Clock(EPOCH, 2).wait_until(EPOCH + 1 * u.hour, cancelled) is False
 
 
 def test_a_clock_moved_by_hand_wakes_who_waits() -> None:
