@@ -56,7 +56,9 @@ class Panel:
         if former is not None:
             former.close()
         self.refresh()
-        refresher.add(self)
+        with self._lock:
+            if not self._closed:  # another panel may have taken its place meanwhile
+                refresher.add(self)
 
     @property
     def closed(self) -> bool:
@@ -87,11 +89,11 @@ class Panel:
             key = (type(self), id(self.observatory))
             if _open.get(key) is self:
                 del _open[key]
-        refresher.remove(self)
         with self._lock:
             if not self._closed:
                 self._closed = True
                 close_tree(self._root)
+        refresher.remove(self)
 
     def _act(self, control: Control) -> None:
         """Give a command and return at once; a slow one runs beside, one at a time."""

@@ -88,6 +88,20 @@ def test_a_panel_may_be_closed_twice_from_other_threads_and_while_it_is_refreshe
     assert not failures
 
 
+def test_panels_made_at_once_in_many_threads_leave_one(observatory: Any) -> None:
+    made: list[Any] = []
+    threads = [threading.Thread(target=lambda: made.append(NightPanel(observatory))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    [last] = [panel for panel in made if not panel.closed]
+    assert len(made) == 6
+    assert refresher.panels == (last,)
+    last.close()
+    eventually(lambda: not refreshers())
+
+
 def test_two_threads_refresh_one_panel(panel: Any, observatory: Any) -> None:
     observatory.speed = 5000.0
     failures: list[Exception] = []
