@@ -31,7 +31,7 @@ class AlertDesk:
         """Send a packet now, and wait for the answer (a few milliseconds).
 
         :param path: a file, or the name of one of PyROS's fixtures
-        :raises OSError: if nobody takes it
+        :raises NotDelivered: if nobody takes it
         """
         return send(fixture_path(path).read_bytes(), *self.address)
 

@@ -36,7 +36,7 @@ class Alert(Stateful, Base):
     """A packet that asks for an observation; its bytes lie at ``path`` in the data directory.
 
     ``digest`` is the SHA-1 of the packet's canonical form: together with ``ivorn`` it tells a copy from a new
-    version.  ``steps`` keeps the seconds from the packet's last byte received to each step.
+    version.  ``steps`` keeps the milliseconds from the packet's last byte received to each step.
     """
 
     __tablename__ = "alert"
