@@ -7,6 +7,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from instruments.clock import Clock
+from instruments.indi import (
+    IndiCamera,
+    IndiDome,
+    IndiFilterWheel,
+    IndiFocuser,
+    IndiRotator,
+    IndiSafetyMonitor,
+    IndiTelescope,
+    IndiWeatherStation,
+)
 from instruments.instrument import Instrument
 from instruments.pyros.camera import PyrosCamera
 from instruments.pyros.dome import PyrosDome
@@ -22,16 +32,28 @@ _BACK_ENDS: dict[str, dict[str, _Make]] = {
         "camera_nir": PyrosCamera,
         "dome": PyrosDome,
         "plc": PyrosPlc,
-    }
+    },
+    "indi": {
+        "telescope": IndiTelescope,
+        "camera_vis": IndiCamera,
+        "camera_nir": IndiCamera,
+        "filter_wheel": IndiFilterWheel,
+        "focuser": IndiFocuser,
+        "rotator": IndiRotator,
+        "dome": IndiDome,
+        "weather_station": IndiWeatherStation,
+        "safety_monitor": IndiSafetyMonitor,
+    },
 }
 
 
 def open_instrument(kind: str, name: str, address: str, clock: Clock) -> Instrument[Any]:
     """Make the instrument that an address names; it is not connected yet.
 
-    :param kind: ``telescope``, ``camera_vis``, ``camera_nir``, ``dome`` or ``plc``
+    :param kind: ``telescope``, ``camera_vis``, ``camera_nir``, ``filter_wheel``, ``focuser``, ``rotator``, ``dome``,
+        ``plc``, ``weather_station`` or ``safety_monitor``
     :param name: name of the device in the store
-    :param address: e.g. ``pyros://127.0.0.1:11110/TELESCOPE``
+    :param address: e.g. ``pyros://127.0.0.1:11110/TELESCOPE`` or ``indi://127.0.0.1/Telescope Simulator``
     :param clock: the observatory's
     :raises ValueError: if no back end has this scheme or kind, or the address is malformed
     """

@@ -1,8 +1,8 @@
 """What can go wrong with an instrument: one class per reaction of the caller.
 
 :class:`NotConnected`: connect again.  :class:`Timeout`: the outcome is unknown, read the state before
-anything else.  :class:`Rejected`: nothing moved, change the command.  :class:`ProtocolError`: the device
-talks nonsense, have it looked at.
+anything else.  :class:`Rejected`: nothing moved, change the command.  :class:`Failed`: it began and could not
+finish, look at the device.  :class:`ProtocolError`: the device talks nonsense, have it looked at.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ class Timeout(InstrumentError):
 
 class Rejected(InstrumentError):
     """The device, or the check before it, said no; nothing was moved."""
+
+
+class Failed(InstrumentError):
+    """The device took the command and said later that it could not finish it."""
 
 
 class ProtocolError(InstrumentError):

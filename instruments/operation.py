@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 R = TypeVar("R")
+Q = TypeVar("Q")
 
 
 class OperationState(StrEnum):
@@ -106,6 +107,16 @@ class Operation(Generic[R]):
                 self._callbacks.append(callback)
                 return
         callback(self)
+
+    def pass_on(self, to: Operation[Q], make: Callable[[R], Q]) -> None:
+        """End another operation as this one ended.
+
+        :param make: makes its result from this one's
+        """
+        if self._state is OperationState.DONE:
+            to.finish(make(self._result))  # type: ignore[arg-type]  # _end set it
+        elif self._error is not None:
+            to._end(self._state, error=self._error)
 
     def __await__(self) -> Generator[Any, None, R]:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,117 @@
+"""A link to an INDI server together with what came over it: from connecting until the link or the driver is gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from instruments.address import Address
+from instruments.clock import Clock
+from instruments.errors import NotConnected
+from instruments.indi.element import Element, write_get, write_vector
+from instruments.indi.link import IndiLink
+from instruments.indi.table import Table, View
+
+_CONNECTION = "CONNECTION"
+_LIST_S = 0.5
+
+
+class Session:
+    """Connect a device, and keep its properties while it is there.
+
+    :param on_lost: called once with the session and why, when the server or the driver ended it
+    """
+
+    def __init__(
+        self,
+        name: str,
+        address: Address,
+        clock: Clock,
+        describe: Callable[[], str],
+        on_lost: Callable[[Session, str], None],
+    ) -> None:
+        self._name, self._address, self._describe, self._on_lost = name, address, describe, on_lost
+        self.table = Table(address.device, clock.unix_s)
+        self.link = IndiLink(name, self._take, self._lost)
+        self._connected = False
+        self.why = ""
+
+    @property
+    def up(self) -> bool:
+        """Whether the device can be used."""
+        return self._connected and self.link.up and not self.table.gone
+
+    def open(self, needs: tuple[str, ...], end: float) -> None:
+        """Connect.
+
+        :param needs: properties that must be there then
+        :param end: reading of ``time.monotonic()`` by which it must be done
+        :raises NotConnected: if it can't be
+        """
+        host, port, device = self._address.host, self._address.port, self._address.device
+        try:
+            self.link.open(host, port, max(end - time.monotonic(), 0.05))
+        except OSError as error:
+            raise self._error(f"nobody answers at {host}:{port} ({error})") from error
+        self.link.send(write_get(device))
+        if not self._wait(lambda view: _CONNECTION in view, end - _LIST_S):
+            raise self._error(self._who_is_there(end))
+        connection = self.table.view()[_CONNECTION]
+        if not connection.on("CONNECT"):
+            values = {"CONNECT": True, "DISCONNECT": False}
+            self.link.send(write_vector("Switch", device, _CONNECTION, values))
+        alerts = connection.alerts
+
+        def answered(view: View) -> bool:
+            now = view[_CONNECTION]
+            return now.alerts > alerts or (now.on("CONNECT") and now.state != "Busy")
+
+        if not self._wait(answered, end) or not self.table.view()[_CONNECTION].on("CONNECT"):
+            said = self.table.warnings_since(0) or self.why or "no answer"
+            raise self._error(f"the driver did not connect to {device!r}: {said}")
+        if not self._wait(lambda view: all(name in view for name in needs), end):
+            lacking = ", ".join(name for name in needs if name not in self.table.view())
+            raise self._error(self.why or f"{device!r} has no {lacking}")
+        self._connected = True
+
+    def close(self) -> None:
+        """Give the link back."""
+        self.why = self.why or "the link was closed by this side"
+        self.table.give_up()
+        self.link.close()
+
+    def _wait(self, ready: Callable[[View], bool], end: float) -> bool:
+        return self.table.wait(ready, max(end - time.monotonic(), 0.05))
+
+    def _who_is_there(self, end: float) -> str:
+        if self.why:
+            return self.why
+        self.link.send(b"<getProperties version='1.7'/>\n")
+        self._wait(lambda view: False, min(end, time.monotonic() + _LIST_S))
+        there = ", ".join(sorted(self.table.others.copy())) or "none"
+        return f"no device {self._address.device!r} is there; there are: {there}"
+
+    def _take(self, element: Element) -> None:
+        gone = self.table.gone
+        self.table.apply(element)
+        if self.table.gone and not gone:
+            self._end("the driver is gone")
+        elif self._connected and element.attributes.get("name") == _CONNECTION and self._was_disconnected():
+            self.table.give_up()
+            self._end("the device was disconnected from its driver")
+
+    def _was_disconnected(self) -> bool:
+        connection = self.table.view().get(_CONNECTION)
+        return connection is None or not connection.on("CONNECT")
+
+    def _lost(self, why: str) -> None:
+        self.table.give_up()
+        self._end(why)
+
+    def _end(self, why: str) -> None:
+        if not self.why:
+            self.why = why
+            self._on_lost(self, why)
+
+    def _error(self, what: str) -> NotConnected:
+        return NotConnected(self._name, "connect", what, self._describe())
