@@ -82,6 +82,10 @@ class Clock:
             return time.time()
         return self._epoch_unix_s + (time.monotonic() - self._anchor_s) * self.speed
 
+    def steady_s(self) -> float:
+        """Tell observatory seconds from some moment on that no setting of the system's clock moves, for durations."""
+        return time.monotonic() if self._follows_system else self.unix_s()
+
     def now(self) -> Time:
         """Tell the time."""
         return Time(self.unix_s(), format="unix", scale="utc")
@@ -125,6 +129,10 @@ class ManualClock(Clock):
 
     def unix_s(self) -> float:
         """Tell the time as seconds since 1970-01-01 UTC."""
+        return self._now_s
+
+    def steady_s(self) -> float:
+        """Tell the time: this clock moves by hand only."""
         return self._now_s
 
     def advance(self, seconds: float) -> None:

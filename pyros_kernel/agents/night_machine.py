@@ -31,6 +31,7 @@ _LATE_S = 120.0  # later than this the schedule no longer tells the truth …
 _LATE_REAL_S = 1.0  # … but a fast clock can't be on time to better than this
 _LOOK_AGAIN_S = 1800.0  # how often an empty schedule is asked for anew
 _STOP_REAL_S = 20.0
+_HELD = "paused"  # how a hold begins that doesn't close the dome
 
 
 class NightMachine:
@@ -94,7 +95,9 @@ class NightMachine:
             return f"unsafe: {verdict}"
         if missing := self.services.devices.missing_blocking():
             return "missing: " + "; ".join(missing)
-        return f"paused by hand: {self.wishes.paused}" if self.wishes.paused else ""
+        if verdict.pausing:
+            return f"{_HELD} by the weather: " + "; ".join(reason.text for reason in verdict.pausing)
+        return f"{_HELD} by hand: {self.wishes.paused}" if self.wishes.paused else ""
 
     def take_alert(self, sequence_id: int, slew: Operation[TelescopeState]) -> None:
         """Observe an alert's sequence next; its slew is under way already."""
@@ -186,8 +189,8 @@ class NightMachine:
                 self.agenda.ask("observing goes on")
         else:
             self._say(hold)
-            # Paused by hand the dome stays open while it is safe; anything else closes it.
-            if not hold.startswith("paused by hand") and self.enclosure.shutter is not Shutter.CLOSED:
+            # Held, the dome stays open while it is safe; anything else closes it.
+            if not hold.startswith(_HELD) and self.enclosure.shutter is not Shutter.CLOSED:
                 self.enclosure.close_up(hold)
 
     def _over(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyros_kernel.safety.verdict import Safety
 
-CONSEQUENCES = ("close", "close_now")
+CONSEQUENCES = ("warn", "pause", "close", "close_now")
 
 
 class RuleError(ValueError):
@@ -27,6 +27,9 @@ class Rule:
     :param unsafe_above: unsafe beyond this value; once unsafe, safe again only below ``safe_below``
     :param unsafe_below: the same downwards, with ``safe_above``
     :param unsafe_if: the value of a contact that is unsafe
+    :param agree: how many sources must say that it is safe
+    :param confirm: how many sources must say that it is unsafe; of fewer living ones, all
+    :param frozen_s: a source whose value has stood still for so long is stuck; 0 for what may stand still
     """
 
     quantity: str
@@ -40,19 +43,20 @@ class Rule:
     unsafe_below: float | None = None
     safe_above: float | None = None
     unsafe_if: bool | None = None
+    agree: int = 1
+    confirm: int = 1
+    frozen_s: float = 0.0
 
     def __post_init__(self) -> None:
         limits = [x for x in (self.unsafe_above, self.unsafe_below, self.unsafe_if) if x is not None]
         if len(limits) != 1:
-            raise RuleError(
-                f"rule {self.quantity!r} needs exactly one of unsafe_above, unsafe_below, unsafe_if"
-            )
+            raise RuleError(f"rule {self.quantity!r} needs exactly one of unsafe_above, unsafe_below, unsafe_if")
         if self.consequence not in CONSEQUENCES:
-            raise RuleError(
-                f"rule {self.quantity!r}: consequence {self.consequence!r} is not one of {CONSEQUENCES}"
-            )
+            raise RuleError(f"rule {self.quantity!r}: consequence {self.consequence!r} is not one of {CONSEQUENCES}")
         if not (self.max_age_s > 0 and self.reopen_s >= 0):
             raise RuleError(f"rule {self.quantity!r}: max_age_s must be positive, reopen_s not negative")
+        if self.agree < 1 or self.confirm < 1 or self.frozen_s < 0:
+            raise RuleError(f"rule {self.quantity!r}: agree and confirm count from 1, frozen_s from 0")
         if self.unsafe_above is not None and not (self.safe_below or self.unsafe_above) <= self.unsafe_above:
             raise RuleError(f"rule {self.quantity!r}: safe_below lies above unsafe_above")
         if self.unsafe_below is not None and not (self.safe_above or self.unsafe_below) >= self.unsafe_below:
@@ -77,9 +81,7 @@ class Rule:
             )
         assert self.unsafe_below is not None  # __post_init__ saw to it
         back = self.unsafe_below if self.safe_above is None else self.safe_above
-        return self._compare(
-            shown, self.unsafe_below - value, back - value, was_unsafe, "<", self.unsafe_below, back
-        )
+        return self._compare(shown, self.unsafe_below - value, back - value, was_unsafe, "<", self.unsafe_below, back)
 
     @property
     def _name(self) -> str:
