@@ -1,9 +1,46 @@
-"""The work of a night as plain functions with JSON-able arguments: what can run in a worker, or in a thread."""
+"""The work of a night: plain functions with JSON-able arguments, and Celery tasks made of them.
 
-from pyros_kernel.tasks.analysis import analyse_image
-from pyros_kernel.tasks.calibration import take_calibrations
-from pyros_kernel.tasks.plan import execute_plan
-from pyros_kernel.tasks.scheduling import schedule_night
-from pyros_kernel.tasks.sequence import execute_sequence
+The functions run in a thread of the night, or in a worker (see :mod:`pyros_kernel.tasks.kinds`); ``app`` is the
+Celery application.  Names are loaded when first used: neither the night needs Celery, nor a worker astropy.
+"""
 
-__all__ = ["analyse_image", "execute_plan", "execute_sequence", "schedule_night", "take_calibrations"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyros_kernel.tasks.analysis import analyse_image
+    from pyros_kernel.tasks.application import app
+    from pyros_kernel.tasks.calibration import take_calibrations
+    from pyros_kernel.tasks.plan import execute_plan
+    from pyros_kernel.tasks.scheduling import schedule_night
+    from pyros_kernel.tasks.sequence import execute_sequence
+    from pyros_kernel.tasks.workers import Workers
+
+__all__ = [
+    "Workers",
+    "analyse_image",
+    "app",
+    "execute_plan",
+    "execute_sequence",
+    "schedule_night",
+    "take_calibrations",
+]
+
+_MODULES = {
+    "Workers": "workers",
+    "analyse_image": "analysis",
+    "app": "application",
+    "execute_plan": "plan",
+    "execute_sequence": "sequence",
+    "schedule_night": "scheduling",
+    "take_calibrations": "calibration",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name's module when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

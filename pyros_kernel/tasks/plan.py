@@ -7,7 +7,6 @@ from concurrent.futures import Executor
 
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from pyros_kernel.tasks.analysis import analyse_image
 from sqlalchemy import func, select
 
 from instruments import Camera, FrameKind, InstrumentError, OperationAborted
@@ -15,6 +14,7 @@ from pyros_kernel.cancellation import Cancellation, WorkCancelled
 from pyros_kernel.images import Geometry, ImageContext, Place
 from pyros_kernel.services import Services
 from pyros_kernel.store import Alert, Image, Plan, PlanStatus
+from pyros_kernel.tasks.analysis import analyse_image
 from pyros_kernel.tasks.waiting import wait_or_stop
 
 logger = logging.getLogger(__name__)

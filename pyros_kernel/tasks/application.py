@@ -1,0 +1,197 @@
+"""The Celery application: its settings, its queues, and the table that everything sent is written into first."""
+# pyright: reportUntypedBaseClass=false, reportIncompatibleVariableOverride=false
+# pyright: reportUntypedFunctionDecorator=false
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from datetime import datetime
+from typing import Any, cast
+from uuid import uuid4
+
+from celery import Celery
+from celery.app.amqp import AMQP, Queues
+from celery.app.control import Control
+from celery.signals import before_task_publish
+from kombu.entity import Exchange, Queue
+from kombu.exceptions import KombuError
+from kombu.utils.json import dumps
+
+from pyros_kernel.settings import Settings
+from pyros_kernel.tasks import file_transport, ledger, place
+
+logger = logging.getLogger(__name__)
+
+_DAY_S = 86_400
+_PUBLISH_RETRY = {"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    file_transport.SCHEME: {},
+    # Longer than any task waits: Redis gives what is not acknowledged by then to somebody else.
+    "redis": {"visibility_timeout": _DAY_S, "socket_keepalive": True, "socket_timeout": 5.0},
+    "amqp": {"confirm_publish": True},
+}
+
+
+class _Queues(Queues):
+    """Every queue is one of its own, with an exchange of its own, and one consumer at a time where a broker can."""
+
+    def new_missing(self, name: str) -> Queue:
+        # What RabbitMQ promises by this the other brokers don't; the lock of a queue promises it for all.
+        arguments = {"x-single-active-consumer": True} if scheme() == "amqp" else None
+        return Queue(name, Exchange(name), name, queue_arguments=arguments)
+
+
+class _Amqp(AMQP):
+    queues_cls = _Queues
+
+
+class _Control(Control):
+    def revoke(
+        self,
+        task_id: str | list[str],
+        destination: Any = None,
+        terminate: bool = False,
+        signal: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Revoke tasks in the table, which every worker asks before it runs one and while it does.
+
+        :param terminate: end it even if it runs
+        """
+        reason = str(kwargs.get("reason") or "revoked")
+        for each in [task_id] if isinstance(task_id, str) else task_id:
+            done, message = ledger.revoke(each, reason, terminate=terminate)
+            if done is ledger.Revoked.NEVER:
+                cast("Any", self.app.backend).end_what_follows(message, reason)
+            logger.info("task %s: %s", each, done.value)
+
+
+class PyrosCelery(Celery):
+    """Celery, with a table that is the truth and a broker that only carries."""
+
+    amqp_cls = _Amqp
+    control_cls = _Control
+    backend_cls = "pyros_kernel.tasks.results:StoreBackend"
+    task_cls = "pyros_kernel.tasks.task:PyrosTask"
+
+    def send_task(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Write a task down and give it to the broker; if that is away, it gets the task when it is back.
+
+        :raises StoreError: if the task could not be written down; then it is not sent
+        """
+        task_id = kwargs["task_id"] = kwargs.get("task_id") or uuid4().hex
+        try:
+            return super().send_task(name, *args, **kwargs)
+        except (KombuError, OSError) as error:
+            if ledger.read(task_id) is None:
+                raise
+            ledger.note_published(task_id, taken=False)
+            logger.warning("task %s is written down, and sent when the broker is back: %s", name, error)
+            return (kwargs.get("result_cls") or self.AsyncResult)(task_id)
+
+    def publish_again(self, uuid: str) -> bool:
+        """Give a task's message to the broker once more: duplicates are found at the claim.
+
+        :return: whether the broker took it
+        """
+        row = ledger.read(uuid)
+        if row is None or row.state not in ledger.WAITING or not row.message:
+            return False
+        message = row.message
+        try:
+            with self.producer_pool.acquire(block=True, timeout=5) as producer:
+                producer.publish(
+                    message["body"],
+                    exchange="",
+                    routing_key=row.queue,
+                    headers=message["headers"],
+                    serializer="json",
+                    correlation_id=uuid,
+                    declare=[self.amqp.queues[row.queue]],
+                    retry=False,
+                )
+        except (KombuError, OSError) as error:
+            logger.warning("task %s %s could not be sent again: %s", row.name, uuid, error)
+            return False
+        ledger.note_published(uuid)
+        logger.warning("task %s %s was sent again", row.name, uuid)
+        return True
+
+    def use(self, settings: Settings | None) -> None:
+        """Work for an observatory: its store, its data directory, its broker.
+
+        :param settings: those of the environment if None
+        """
+        self.let_go()
+        place.set_settings(settings)
+        self.conf.update(broker_url=place.broker_url(), broker_transport_options=_OPTIONS.get(scheme(), {}))
+
+    def let_go(self) -> None:
+        """Close connections to broker and store; they open again when needed."""
+        producers = self.amqp._producer_pool  # pyright: ignore[reportPrivateUsage]
+        if producers is not None:
+            producers.force_close_all()
+            self.amqp._producer_pool = None  # pyright: ignore[reportPrivateUsage]
+        if self._pool is not None:
+            self._pool.force_close_all()
+            self._pool = None
+        self.amqp.__dict__.pop("queues", None)
+        place.close()
+
+
+def scheme() -> str:
+    """Name the kind of broker: ``pyros`` (the data directory), ``redis`` or ``amqp``."""
+    return place.broker_url().partition("://")[0]
+
+
+app = PyrosCelery("pyros")
+app.conf.update(
+    broker_url=place.broker_url(),
+    broker_transport_options=_OPTIONS.get(scheme(), {}),
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_connection_timeout=4,
+    imports=["pyros_kernel.tasks.kinds", *filter(None, os.environ.get("PYROS_TASKS", "").split(","))],
+    accept_content=["json"],
+    task_serializer="json",
+    result_serializer="json",
+    result_expires=None,
+    result_chord_retry_interval=0.3,
+    task_default_queue="default_q",
+    task_acks_late=False,  # a message is done with once its task is claimed; the table does the rest
+    task_publish_retry_policy=_PUBLISH_RETRY,
+    worker_prefetch_multiplier=1,
+    worker_concurrency=1,
+    worker_lost_wait=1,
+    worker_proc_alive_timeout=60,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_send_task_events=False,
+)
+
+
+@before_task_publish.connect
+def _note(  # pyright: ignore[reportUnusedFunction]
+    sender: str, body: Any, headers: dict[str, Any], routing_key: str, **_: Any
+) -> None:
+    """Write a task down before its message goes out."""
+    if sender not in app.tasks and not sender.startswith("celery."):
+        return  # another Celery application of this process
+    shown = ", ".join(x for x in (headers["argsrepr"][1:-1].rstrip(","), _shown(body[1])) if x)
+    ledger.note_sent(
+        ledger.Sent(
+            uuid=headers["id"],
+            name=sender,
+            queue=routing_key,
+            arguments=shown[:500],
+            retries=int(headers.get("retries") or 0),
+            due=datetime.fromisoformat(headers["eta"]) if headers.get("eta") else ledger.now(),
+            message=json.loads(dumps({"headers": headers, "body": body})),
+        )
+    )
+
+
+def _shown(arguments: dict[str, Any]) -> str:
+    return ", ".join(f"{key}={value!r}" for key, value in arguments.items())

@@ -1,0 +1,1 @@
+"""Each kind of work as a Celery task."""

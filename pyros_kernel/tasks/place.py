@@ -1,0 +1,53 @@
+"""Which observatory the tasks of this process belong to: its data directory, its store, its broker."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from pyros_kernel.settings import Settings
+from pyros_kernel.store import Store
+
+_guard = threading.Lock()
+_settings: Settings | None = None
+# By process: a connection must not be used on both sides of a fork, nor closed by the side that doesn't own it.
+_stores: dict[tuple[int, str], Store] = {}
+
+
+def settings() -> Settings:
+    """Give the observatory's settings; those of the environment until :func:`set_settings` says otherwise."""
+    return _settings if _settings is not None else Settings.from_environment()
+
+
+def set_settings(given: Settings | None) -> None:
+    """Take these settings, or those of the environment again."""
+    global _settings
+    close()
+    _settings = given
+
+
+def broker_url() -> str:
+    """Give the broker's address: PYROS_BROKER_URL, or the data directory itself."""
+    return os.environ.get("PYROS_BROKER_URL") or f"pyros://localhost/{settings().data / 'tasks' / 'broker'}"
+
+
+def store() -> Store:
+    """Give this process's store, opened when first asked for.
+
+    :raises StoreError: if the database can't be used
+    """
+    key = os.getpid(), settings().database_url
+    with _guard:
+        opened = _stores.get(key)
+        if opened is None:
+            opened = _stores[key] = Store.open(key[1])
+    return opened
+
+
+def close() -> None:
+    """Let go of the store; it opens again when asked for."""
+    with _guard:
+        mine = [key for key in _stores if key[0] == os.getpid()]
+        opened = [_stores.pop(key) for key in mine]
+    for each in opened:
+        each.close()

@@ -1,0 +1,80 @@
+"""Looking after the table of tasks: what died is found, what got lost on the way is sent again.
+
+The lock of a queue is held from before a task is claimed until its result is written.  So whoever gets that lock
+and finds a row that says "it runs" has found a task whose worker died; no heartbeat, and no clock of another
+machine, is needed for that.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from pyros_kernel.store import Task
+from pyros_kernel.tasks import ledger
+from pyros_kernel.tasks.application import PyrosCelery
+from pyros_kernel.tasks.queue_lock import QueueLock, is_free
+
+logger = logging.getLogger(__name__)
+
+PAUSE_REAL_S = 1.0
+_QUIET_S = 10.0  # a queue that does nothing for so long although a task is due has lost its message
+_AT_ONCE = 100
+
+
+def sweep(app: PyrosCelery) -> None:
+    """Look once."""
+    rows = ledger.choose(*ledger.RUNNING, *ledger.WAITING, limit=5000)
+    now = ledger.now()
+    for queue in {row.queue for row in rows if row.queue}:
+        here = [row for row in rows if row.queue == queue]
+        lock = QueueLock(f"queue:{queue}")
+        if not lock.acquire():
+            continue  # somebody works there
+        try:
+            again = [row.uuid for row in here if row.state in ledger.RUNNING and _bury(app, row)]
+        finally:
+            lock.release()
+        again += [row.uuid for row in _overdue(here, now)]
+        if again and not is_free(f"worker:{queue}"):
+            for uuid in again[:_AT_ONCE]:
+                app.publish_again(uuid)
+
+
+def send_periodic(app: PyrosCelery, queues: Iterable[str]) -> None:
+    """Send the periodic tasks of some queues that are due, unless one still waits or runs."""
+    for name, task in app.tasks.items():
+        every_s = getattr(task, "every_s", 0.0)
+        if not every_s or task.queue not in queues:
+            continue
+
+        def of_this_name(query: Any, name: str = name) -> Any:
+            return query.where(Task.name == name)
+
+        last = ledger.choose(also=of_this_name, limit=1)
+        if last and (last[0].state not in ledger.FINAL or ledger.now() - last[0].sent < timedelta(seconds=every_s)):
+            continue
+        task.apply_async(expires=every_s)
+
+
+def _bury(app: PyrosCelery, row: Task) -> bool:
+    rerun = bool(getattr(app.tasks.get(row.name), "rerun", False))
+    again = ledger.bury(row.uuid, rerun=rerun, why="its worker died")
+    logger.warning("task %s %s: its worker %s died", row.name, row.uuid, row.worker)
+    return again
+
+
+def _overdue(rows: list[Task], now: datetime) -> list[Task]:
+    """Choose the tasks whose message seems to be lost: never taken by the broker, or due in a quiet queue."""
+    quiet_since = now - timedelta(seconds=_QUIET_S)
+    waiting = [row for row in rows if row.state in ledger.WAITING]
+    unsent = [row for row in waiting if row.published is None]
+    quiet = all((row.started or row.sent) < quiet_since for row in rows)
+    lost = [
+        row
+        for row in waiting
+        if quiet and row.due < quiet_since and row.published is not None and row.published < quiet_since
+    ]
+    return [*unsent, *lost]
