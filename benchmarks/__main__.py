@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib
 import os
+import pkgutil
 import platform
 import sys
 from importlib.metadata import version
 
-NAMES = ("agents", "alerts", "scheduling", "instruments")
+import benchmarks
+
+NAMES = tuple(sorted(m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.ispkg and m.name != "__main__"))
 
 
 def main() -> None:
-    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    load = os.getloadavg()[0]
+    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}")
     print(", ".join(f"{name} {version(name)}" for name in ("numpy", "astropy", "pyzmq", "lxml", "SQLAlchemy")))
     for name in sys.argv[1:] or NAMES:
         print(f"\n{name}")

@@ -292,14 +292,15 @@ class Observatory:
         self._defects = tuple(services.logbook.defects)
 
     def _wait_ready(self) -> None:
-        """Wait until every device was asked once, so that the first look shows the observatory as it is."""
-        services = self.services
+        """Wait until every agent is set up and every device was asked once: the first look shows what is there."""
+        members = self.services.devices.members.values()
         deadline = time.monotonic() + _READY_REAL_S
         while time.monotonic() < deadline:
-            if all(m.error != NEVER_ASKED for m in services.devices.members.values()):
+            asked = all(member.error != NEVER_ASKED for member in members)
+            if asked and not any(view.state == "starting" for view in self.agents.views()):
                 return
             time.sleep(0.02)
-        logger.warning("not every device was heard of within %.0f s; they are shown as missing", _READY_REAL_S)
+        logger.warning("not every agent and device is ready after %.0f s; the panel shows which", _READY_REAL_S)
 
     def _tell(self, message: str, payload: Mapping[str, Any] | None = None) -> None:
         if not self.running:

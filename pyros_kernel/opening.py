@@ -30,6 +30,7 @@ from pyros_kernel.tasks.sequence import recover
 
 logger = logging.getLogger(__name__)
 
+_DAY_S = 86400.0
 _BEFORE_SUNSET_S = 600.0  # a simulated night begins this long before its sunset
 _GENERATED = "; Where each agent"  # what AgentConfig.write begins a file with
 EARLIER = "earlier"
@@ -120,7 +121,7 @@ def open_services(
         rows = session.scalars(select(Device).order_by(Device.id)).all()
     devices = Devices(rows, clock, safety.verdict, addresses)
     stack.callback(devices.disconnect)
-    sky = Sky(site, night_name(clock.unix_s(), site))
+    sky = _present_or_coming(site, clock)
     services = Services(
         settings=settings,
         clock=clock,
@@ -152,6 +153,13 @@ def build_host(services: Services, wishes: Wishes, config: AgentConfig, alert_po
         }
     )
     return host
+
+
+def _present_or_coming(site: Site, clock: Clock) -> Sky:
+    """Give the sky of the night under way, or of the coming one: after sunrise nobody wants the last."""
+    now_s = clock.unix_s()
+    sky = Sky(site, night_name(now_s, site))
+    return sky if now_s < sky.night.sunrise_unix_s else Sky(site, night_name(now_s + _DAY_S, site))
 
 
 def _night(store: Store, site: Site, sky: Sky) -> int:

@@ -14,13 +14,16 @@ from pathlib import Path
 import psutil
 import pytest
 from astropy.io import fits
+from sqlalchemy import select
 
 from instruments import Shutter
 from pyros_kernel import Observatory
+from pyros_kernel.agents import AgentConfig
 from pyros_kernel.lock import Held
 from pyros_kernel.observatory import Defects, NotStarted
 from pyros_kernel.opening import fixture_path
 from pyros_kernel.snapshot import DeviceView
+from pyros_kernel.store import Device, Store, load
 
 BURST = "swift_bat_grb_1125809.xml"
 MIDNIGHT = "2022-09-30T08:00:00"
@@ -160,14 +163,14 @@ def test_a_camera_that_leaves_is_noted_and_the_rest_goes_on(obs: Observatory) ->
 
 
 def test_an_alert_interrupts_and_the_telescope_slews(tmp_path: Path) -> None:
-    observatory = Observatory(
-        tmp_path, start="2022-09-30T11:00:00", speed=60, fixtures=("night_2022-09-29.json",)
-    )
+    observatory = Observatory(tmp_path, start="2022-09-30T11:00:00", speed=60, fixtures=("night_2022-09-29.json",))
     with observatory as obs:
         observing(obs)
         before = next(s for s in obs.snapshot().placed if s.status == "executing")
         assert obs.alerts.send(BURST).ack
-        until(lambda: any(s.is_alert and s.status == "executing" for s in obs.snapshot().placed), "the burst is observed")
+        until(
+            lambda: any(s.is_alert and s.status == "executing" for s in obs.snapshot().placed), "the burst is observed"
+        )
         alert = obs.snapshot().alerts[0]
         assert alert.status == "observing"
         steps = [alert.steps[step] for step in ("stored", "acknowledged", "decided", "interrupted", "slew_sent")]
@@ -181,7 +184,9 @@ def test_an_alert_interrupts_and_the_telescope_slews(tmp_path: Path) -> None:
         for header in bursts:
             assert header["SIM_RA"] == pytest.approx(64.7373, abs=0.01)
             assert header["SIM_DEC"] == pytest.approx(13.3517, abs=0.01)
-        until(lambda: _status_of(obs, before.id) in ("planned", "observable", "executing", "executed"), "taken up again")
+        until(
+            lambda: _status_of(obs, before.id) in ("planned", "observable", "executing", "executed"), "taken up again"
+        )
         obs.check()
 
 
@@ -239,7 +244,10 @@ def test_real_instruments_know_no_other_night(tmp_path: Path) -> None:
 
 KERNEL = """
 import sys, time
+from sqlalchemy import select
+
 from pyros_kernel import Observatory
+from pyros_kernel.agents import AgentConfig
 obs = Observatory(sys.argv[1], start="2022-09-30T08:00:00", speed=100, fixtures=("night_2022-09-29.json",))
 obs.start(); obs.observe()
 while not any(s.status == "executing" for s in obs.snapshot().placed):
@@ -259,12 +267,43 @@ def test_a_killed_kernel_leaves_nothing_and_the_next_one_goes_on(tmp_path: Path)
         assert children
         os.kill(kernel.pid, signal.SIGKILL)
         kernel.wait(10)
-    until(lambda: not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children), "the simulators end")
+    until(
+        lambda: not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children), "the simulators end"
+    )
     with Observatory(tmp_path, start="2022-09-30T08:30:00", speed=100) as obs:
         assert not any(s.status == "executing" for s in obs.snapshot().placed)
         assert "interrupted by the last stop" in (obs.settings.data / "log" / "pyros.log").read_text()
         observing(obs)
     obs.check()
+
+
+def test_it_starts_before_its_devices_and_takes_them_when_they_come(tmp_path: Path) -> None:
+    AgentConfig.with_free_ports().write(tmp_path / "pyros_agent_config.ini")
+    store = Store.open(f"sqlite:///{tmp_path / 'pyros.sqlite'}")
+    load(store, fixture_path("initial_fixture.json"))
+    ports = iter(range(29000 + os.getpid() % 2000, 32000))
+    with store.session() as session:
+        for row in session.scalars(select(Device).where(Device.address != "")):
+            row.address = f"pyros://127.0.0.1:{next(ports)}/{row.address.rpartition('/')[2]}"
+    store.close()
+    command = [sys.executable, "-m", "pyros_kernel.cli", "--data", str(tmp_path), "simulators"]
+    with Observatory(tmp_path, simulate=False, alert_port=0) as obs:
+        assert [d.name for d in obs.snapshot().devices if d.connected] == []
+        assert "refused" in device(obs, "telescope").error
+        assert "rain: no reading yet" in str(obs.snapshot().verdict)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as simulators:
+            until(lambda: all(d.connected for d in obs.snapshot().devices), "all devices are taken")
+            assert obs.snapshot().verdict and obs.snapshot().verdict.safe
+            simulators.terminate()
+        until(lambda: not any(d.connected for d in obs.snapshot().devices), "all devices are gone again")
+    obs.check()
+
+
+def test_by_day_it_is_the_coming_night(tmp_path: Path) -> None:
+    with Observatory(tmp_path, start="2022-09-30T15:00:00", speed=100) as obs:  # an hour and a half after sunrise
+        assert obs.services.night_name == "2022-09-30"
+        obs.observe()
+        until(lambda: "waiting for the evening twilight" in reason(obs), "it waits")
 
 
 def test_earlier_data_are_set_aside_and_kept(tmp_path: Path) -> None:

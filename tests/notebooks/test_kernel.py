@@ -1,0 +1,98 @@
+"""In a real kernel: interrupts, restarts, and starting again, with nothing left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+START = """
+from pyros_kernel import Observatory
+obs = Observatory({data!r}, start="2022-09-30T08:00:00", speed=100, fixtures=("night_2022-09-29.json",))
+obs.start()
+run = obs.observe()
+import time
+while not any(s.status == "executing" for s in obs.snapshot().placed): time.sleep(0.02)
+print("OBSERVING")
+"""
+
+
+class Kernel:
+    def __init__(self) -> None:
+        self.manager = KernelManager(kernel_name="python3")
+        self.manager.start_kernel()
+        self.client: BlockingKernelClient = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=60)
+
+    def run(self, code: str, timeout_s: float = 60) -> tuple[str, str]:
+        """Run a cell; give what it printed, and the name of its error."""
+        said: list[str] = []
+
+        def hear(message: dict) -> None:
+            if message["msg_type"] == "stream":
+                said.append(message["content"]["text"])
+
+        reply = self.client.execute_interactive(code, timeout=timeout_s, output_hook=hear)
+        return "".join(said), reply["content"].get("ename", "")
+
+    def children(self) -> list[psutil.Process]:
+        me = psutil.Process(self.manager.provisioner.pid)  # type: ignore[union-attr]
+        return me.children(recursive=True)
+
+    def stop(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=False)
+        self.manager.cleanup_resources()
+
+
+@pytest.fixture
+def kernel() -> Iterator[Kernel]:
+    running = Kernel()
+    yield running
+    running.stop()
+
+
+def gone(processes: list[psutil.Process], seconds: float = 10) -> bool:
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    return not alive
+
+
+def test_an_interrupt_ends_the_wait_and_not_the_night(kernel: Kernel, tmp_path: Path) -> None:
+    assert kernel.run(START.format(data=str(tmp_path)))[0].endswith("OBSERVING\n")
+    for wait in ("run.wait()", "await run"):
+        message = kernel.client.execute(wait)
+        time.sleep(0.5)
+        kernel.manager.interrupt_kernel()
+        reply = kernel.client.get_shell_msg(timeout=20)
+        while reply["parent_header"].get("msg_id") != message:
+            reply = kernel.client.get_shell_msg(timeout=20)
+        assert reply["content"]["ename"] in ("KeyboardInterrupt", "CancelledError")
+        said, error = kernel.run("print(obs.snapshot().night.status, len(obs.snapshot().errors))")
+        assert (said, error) == ("observing 0\n", "")
+    simulators = kernel.children()
+    assert simulators
+    assert kernel.run("obs.stop(); obs.check()")[1] == ""
+    assert gone(simulators)
+    said, _ = kernel.run(
+        "import threading; print([t.name for t in threading.enumerate() if t.name.startswith('pyros')])"
+    )
+    assert said == "[]\n"
+
+
+def test_a_restart_of_the_kernel_leaves_nothing_and_the_next_start_works_at_once(
+    kernel: Kernel, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        assert kernel.run(START.format(data=str(tmp_path)))[0].endswith("OBSERVING\n")
+        simulators = kernel.children()
+        assert simulators
+        kernel.manager.restart_kernel(now=False)
+        kernel.client.wait_for_ready(timeout=60)
+        assert gone(simulators)
+    assert list(tmp_path.rglob("*.part")) == []
