@@ -1,4 +1,7 @@
-"""One JupyterLab and one Chromium for all browser tests; ``--screenshots DIR`` keeps the pictures."""
+"""One JupyterLab and one Chromium for all browser tests; ``--screenshots DIR`` keeps the pictures.
+
+Both end with this package: Playwright keeps an event loop running in the thread of the tests meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ def _lab_module() -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> str:
     """The path of Chromium; where it is missing the tests are skipped, under PYROS_REQUIRE=all they fail."""
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -65,7 +68,7 @@ def no_leaks() -> Iterator[None]:
     assert not left, f"threads left behind: {left}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def notebook(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Write a notebook for the PyROS kernel where the server finds it; give its name."""
     root = tmp_path_factory.mktemp("notebooks")
@@ -81,7 +84,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     return write
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(chromium: str, notebook: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A JupyterLab, ended by Ctrl-C, which must leave no kernel."""
     made = _lab_module().Server(notebook.root, tmp_path_factory.mktemp("lab"), [_ROOT, _HERE])
@@ -95,11 +98,12 @@ def server(chromium: str, notebook: Any, tmp_path_factory: pytest.TempPathFactor
     assert not alive, f"kernels outlived the server: {alive}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def page(chromium: str, server: Any) -> Iterator[Any]:
     """A page with the light theme that reaches only this machine; ``page.strays`` is what it tried besides."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)  # a promise of behaviour, not of speed: CI shares its cores
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
         made = browser.new_page(viewport={"width": 1500, "height": 1800})
@@ -117,7 +121,7 @@ def server_module(server: Any) -> ModuleType:
     return sys.modules[type(server).__module__]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(page: Any, server: Any) -> Any:
     """JupyterLab with ``panel.ipynb`` open and run."""
     made = server_module(server).Lab(page, server, "panel.ipynb")
@@ -136,7 +140,7 @@ def night(lab: Any, page: Any) -> Iterator[Any]:
     page.set_viewport_size({"width": 1500, "height": 1800})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where pictures are kept."""
     wanted = request.config.getoption("--screenshots", default=None)
