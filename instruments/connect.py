@@ -6,6 +6,16 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from instruments.alpaca import (
+    AlpacaCamera,
+    AlpacaDome,
+    AlpacaFilterWheel,
+    AlpacaFocuser,
+    AlpacaRotator,
+    AlpacaSafetyMonitor,
+    AlpacaTelescope,
+    AlpacaWeatherStation,
+)
 from instruments.clock import Clock
 from instruments.indi import (
     IndiCamera,
@@ -44,6 +54,17 @@ _BACK_ENDS: dict[str, dict[str, _Make]] = {
         "weather_station": IndiWeatherStation,
         "safety_monitor": IndiSafetyMonitor,
     },
+    "alpaca": {
+        "telescope": AlpacaTelescope,
+        "camera_vis": AlpacaCamera,
+        "camera_nir": AlpacaCamera,
+        "filter_wheel": AlpacaFilterWheel,
+        "focuser": AlpacaFocuser,
+        "rotator": AlpacaRotator,
+        "dome": AlpacaDome,
+        "weather_station": AlpacaWeatherStation,
+        "safety_monitor": AlpacaSafetyMonitor,
+    },
 }
 
 
@@ -53,7 +74,8 @@ def open_instrument(kind: str, name: str, address: str, clock: Clock) -> Instrum
     :param kind: ``telescope``, ``camera_vis``, ``camera_nir``, ``filter_wheel``, ``focuser``, ``rotator``, ``dome``,
         ``plc``, ``weather_station`` or ``safety_monitor``
     :param name: name of the device in the store
-    :param address: e.g. ``pyros://127.0.0.1:11110/TELESCOPE`` or ``indi://127.0.0.1/Telescope Simulator``
+    :param address: e.g. ``pyros://127.0.0.1:11110/TELESCOPE``, ``indi://127.0.0.1/Telescope Simulator`` or
+        ``alpaca://127.0.0.1/telescope/0``
     :param clock: the observatory's
     :raises ValueError: if no back end has this scheme or kind, or the address is malformed
     """

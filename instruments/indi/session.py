@@ -86,9 +86,18 @@ class Session:
     def _who_is_there(self, end: float) -> str:
         if self.why:
             return self.why
-        self.link.send(b"<getProperties version='1.7'/>\n")
-        self._wait(lambda view: False, min(end, time.monotonic() + _LIST_S))
-        there = ", ".join(sorted(self.table.others.copy())) or "none"
+        # On a link of its own: a server tells a client that asked for one device nothing of the others.
+        names: set[str] = set()
+        link = IndiLink(self._name, lambda element: names.add(element.attributes.get("device", "")), lambda _: None)
+        try:
+            link.open(self._address.host, self._address.port, _LIST_S)
+            link.send(b"<getProperties version='1.7'/>\n")
+            self._wait(lambda view: False, min(end, time.monotonic() + _LIST_S))
+        except OSError as error:
+            return f"nobody answers any more ({error})"
+        finally:
+            link.close()
+        there = ", ".join(sorted(names - {""})) or "none"
         return f"no device {self._address.device!r} is there; there are: {there}"
 
     def _take(self, element: Element) -> None:

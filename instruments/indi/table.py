@@ -70,7 +70,7 @@ View = Mapping[str, Property]
 
 
 class Table:
-    """Keep the properties of one device; other devices' are only counted by name.
+    """Keep the properties of one device; other devices' are passed over.
 
     :param device: the device
     :param now_s: tells the time, unix seconds
@@ -82,7 +82,6 @@ class Table:
         self._properties: dict[str, Property] = {}
         self._messages: deque[tuple[int, str]] = deque(maxlen=100)
         self._count = 0
-        self.others: set[str] = set()
         self.gone = False
 
     @property
@@ -136,8 +135,6 @@ class Table:
         """
         device, name = element.attributes.get("device", ""), element.attributes.get("name", "")
         if device != self._device:
-            if device and len(self.others) < _MAX_PROPERTIES:
-                self.others.add(device)
             return
         with self._changed:
             self._count += 1

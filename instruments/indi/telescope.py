@@ -22,7 +22,7 @@ from instruments.target import Limit, icrs_of
 from instruments.telescope import Motion, Telescope, TelescopeState
 
 _COORD, _PARK, _TRACK, _SITE = "EQUATORIAL_EOD_COORD", "TELESCOPE_PARK", "TELESCOPE_TRACK_STATE", "GEOGRAPHIC_COORD"
-_MODE = "ON_COORD_SET"
+_MODE, _ABORT = "ON_COORD_SET", "TELESCOPE_ABORT_MOTION"
 _OPTIONS = ("min_altitude", "latitude", "longitude", "elevation")
 _TOLERANCE_DEG = 30 / 3600
 _SYNCED_DEG = 60 / 3600
@@ -52,7 +52,7 @@ class IndiTelescope(CoreInstrument[TelescopeState], Telescope):
             probes=(_COORD, _PARK, _TRACK, _SITE),
             make_state=self._state,
             # A mount goes on tracking where it was stopped.
-            stop=(("TELESCOPE_ABORT_MOTION", "ABORT"), (_TRACK, "TRACK_OFF")),
+            stop=((_ABORT, "ABORT"), (_TRACK, "TRACK_OFF")),
         )
         super().__init__(name, address, self._device)
         if "latitude" in where.options:
@@ -81,11 +81,12 @@ class IndiTelescope(CoreInstrument[TelescopeState], Telescope):
         if refusal:
             raise Rejected(self.name, what, refusal, self._device.describe())
         of_date = of_date_deg(ra_deg, dec_deg, now_s)
+        stops = view[_ABORT].sets if _ABORT in view else 0
         sent = [self._send(what, of_date)]
         away_deg = _off_deg(sent[0].before, *of_date)
 
         def check(operation: Operation[Any], view: View) -> None:
-            self._check_slew(operation, view, of_date, sent)
+            self._check_slew(operation, view, of_date, sent, stops)
 
         return self._device.follow(sent[0], away_deg / _RATE_DEG_S + _SETTLE_S, "mount", check)
 
@@ -137,9 +138,12 @@ class IndiTelescope(CoreInstrument[TelescopeState], Telescope):
         )
 
     def _check_slew(
-        self, operation: Operation[Any], view: View, of_date: tuple[float, float], sent: list[Order]
+        self, operation: Operation[Any], view: View, of_date: tuple[float, float], sent: list[Order], stops: int
     ) -> None:
         coord = view[_COORD]
+        if _ABORT in view and view[_ABORT].sets > stops:
+            operation.abort_with("somebody else stopped the mount")
+            return
         if coord.state == "Busy" or coord.sets == sent[-1].before.sets:
             return
         if _TRACK in view and not view[_TRACK].on("TRACK_ON"):

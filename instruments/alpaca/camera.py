@@ -1,0 +1,172 @@
+"""A camera behind Alpaca."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from alpaca.camera import Camera as AscomCamera
+from alpaca.camera import CameraStates
+from astropy import units as u
+from astropy.time import Time
+
+from instruments.alpaca.device import AlpacaDevice, Status, optional, parse
+from instruments.alpaca.filter_wheel import AlpacaFilterWheel
+from instruments.camera import Camera, CameraActivity, CameraState, Frame, FrameKind
+from instruments.clock import Clock
+from instruments.core import CoreInstrument
+from instruments.errors import Failed, ProtocolError, Rejected
+from instruments.operation import Operation
+from instruments.reading import Reading
+
+_READOUT_S, _FETCH_S = 60.0, 30.0
+_ACTIVITIES = {
+    CameraStates.cameraWaiting: CameraActivity.EXPOSING,
+    CameraStates.cameraExposing: CameraActivity.EXPOSING,
+    CameraStates.cameraReading: CameraActivity.READING,
+    CameraStates.cameraDownload: CameraActivity.READING,
+}
+
+
+class AlpacaCamera(CoreInstrument[CameraState], Camera):
+    """Take images with a camera that speaks ASCOM Alpaca.
+
+    :param name: name of the device in the store
+    :param address: ``alpaca://host:port/camera/0``; ``?wheel=0`` names the filter wheel before it, on the same server;
+        without it, the camera has no filters
+    :param clock: the observatory's
+    """
+
+    def __init__(self, name: str, address: str, clock: Clock) -> None:
+        where = parse(address, ("wheel",))
+        self._device: AlpacaDevice[CameraState] = AlpacaDevice(
+            name, where, clock, "camera", make=AscomCamera, read=_read, make_state=self._state, stop=_stop
+        )
+        super().__init__(name, address, self._device)
+        self._ends_s = 0.0
+        self._wheel: AlpacaFilterWheel | None = None
+        if wheel := where.options.get("wheel"):
+            self._wheel = AlpacaFilterWheel(name, f"alpaca://{where.host}:{where.port}/filterwheel/{wheel}", clock)
+
+    @property
+    def connected(self) -> bool:
+        """Whether camera and wheel answered when last asked."""
+        return super().connected and (self._wheel is None or self._wheel.connected)
+
+    def connect(self, timeout_s: float = 5.0) -> None:
+        """Connect to the camera and its wheel, and read the state once."""
+        if self._wheel is not None:
+            self._wheel.connect(timeout_s)
+        super().connect(timeout_s)
+
+    def state(self, timeout_s: float = 2.0) -> CameraState:
+        """Read the state from camera and wheel."""
+        if self._wheel is not None:
+            self._wheel.state(timeout_s)
+        return super().state(timeout_s)
+
+    def disconnect(self) -> None:
+        """Give the links back."""
+        super().disconnect()
+        if self._wheel is not None:
+            self._wheel.disconnect()
+
+    def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
+        """Take one frame; the operation's result is the frame."""
+        seconds, kind = float(exposure_time.to_value(u.s)), FrameKind(kind)
+        what = f"expose {seconds:g} s {kind}"
+        low, high = self._device.last_status.get("limits", (0.0, 0.0))
+        # The shortest a camera can is what it calls a bias.
+        seconds = max(seconds, low) if kind is FrameKind.BIAS else seconds
+        if self._device.connected and not low <= seconds <= high:
+            why = f"{seconds:g} s lies beyond the camera's limits of {low:g} to {high:g} s"
+            raise Rejected(self.name, what, why, self._device.describe())
+        start_s = self._device.clock.unix_s()
+        light = kind in (FrameKind.LIGHT, FrameKind.FLAT)
+        sent_s = self._device.order(what, lambda camera: camera.StartExposure(seconds, light))
+        self._ends_s = start_s + seconds
+        wheel = None if self._wheel is None else self._wheel.last_state
+        filter_name = "" if wheel is None else wheel.filter.value
+
+        def check(operation: Operation[Any], status: Status) -> None:
+            if status["error"]:
+                why = "the camera is in error; its driver's log says why"
+                operation.fail(Failed(self.name, what, why, self._device.describe()))
+            elif status["ready"] and status["time"] >= start_s + seconds:  # or it is the image before
+                frame = self._fetch(operation, Time(start_s, format="unix", scale="utc"), seconds, kind, filter_name)
+                if frame is not None:
+                    operation.finish(frame)
+            elif status["activity"] == CameraActivity.IDLE and not status["ready"]:
+                operation.abort_with("somebody else stopped the exposure")
+
+        return self._device.follow(what, sent_s, seconds + _READOUT_S, "detector", check)
+
+    def set_filter(self, name: str) -> Operation[CameraState]:
+        """Bring the filter ``name`` into the beam."""
+        what = f"set_filter {name}"
+        if self._wheel is None:
+            why = "the camera has no filter wheel; its address may name one: ?wheel=0"
+            raise Rejected(self.name, what, why, self._device.describe())
+        turning = self._wheel.set_filter(name)
+        operation: Operation[CameraState] = Operation(self.name, what, turning.eta_s)
+        operation.sent_monotonic_s = turning.sent_monotonic_s
+        turning.add_done_callback(
+            lambda ended: ended.pass_on(operation, lambda _: self._state(self._device.last_status))
+        )
+        return operation
+
+    def set_cooling(self, setpoint: u.Quantity | None) -> None:
+        """Cool the detector to ``setpoint``, or switch the cooler off with None.
+
+        A camera that comes back is told again.
+        """
+
+        def tell(camera: Any) -> None:
+            if setpoint is not None:
+                camera.SetCCDTemperature = float(setpoint.to_value(u.deg_C, u.temperature()))
+            camera.CoolerOn = setpoint is not None
+
+        self._device.order(f"set_cooling {setpoint}", tell)
+        self._device.keep("cooling", tell)
+
+    def _fetch(
+        self, operation: Operation[Any], start: Time, seconds: float, kind: FrameKind, filter_name: str
+    ) -> Frame | None:
+        data = self._device.ask(operation.command, lambda _: self._device.wire.image(), _FETCH_S)
+        if data.min() < 0 or data.max() > 65535:
+            why = f"the image's counts, {data.min()} to {data.max()}, are more than 16 bits hold"
+            operation.fail(ProtocolError(self.name, operation.command, why, self._device.describe()))
+            return None
+        cards = {"CCD-TEMP": (self._device.last_status.get("temperature"), "detector, degrees Celsius")}
+        counts = np.ascontiguousarray(data, dtype=np.uint16)
+        return Frame(counts, cards, start, seconds * u.s, kind, filter_name, self.name)
+
+    def _state(self, status: Status) -> CameraState:
+        time = self._device.time_of(status)
+        left_s = max(self._ends_s - status["time"], 0.0) if status["activity"] == CameraActivity.EXPOSING else 0.0
+        wheel = None if self._wheel is None else self._wheel.last_state
+        return CameraState(
+            activity=Reading(status["activity"], None, time, self.name),
+            filter=Reading("", None, time, self.name) if wheel is None else wheel.filter,
+            filters=() if wheel is None else wheel.filters,
+            temperature=Reading(status["temperature"], u.deg_C, time, self.name),
+            remaining=Reading(left_s, u.s, time, self.name),
+        )
+
+
+def _read(camera: Any) -> Status:
+    # In this order: an image that comes between the two questions must not look like an exposure that was stopped.
+    state = camera.CameraState
+    ready = bool(camera.ImageReady) if state != CameraStates.cameraError else False
+    temperature = optional(lambda: camera.CCDTemperature)
+    return {
+        "activity": _ACTIVITIES.get(state, CameraActivity.IDLE),
+        "error": state == CameraStates.cameraError,
+        "ready": ready,
+        "temperature": float("nan") if temperature is None else float(temperature),
+        "limits": (float(camera.ExposureMin), float(camera.ExposureMax)),
+    }
+
+
+def _stop(camera: Any) -> None:
+    camera.AbortExposure()
