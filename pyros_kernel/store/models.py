@@ -2,6 +2,7 @@
 
 from pyros_kernel.store.alert import Alert, Strategy
 from pyros_kernel.store.night import Night, PlacedSequence, Schedule
+from pyros_kernel.store.recipe import RecipeRecord, RecipeStatus, RecipeStep, StepStatus
 from pyros_kernel.store.request import (
     Album,
     Channel,
@@ -30,12 +31,16 @@ __all__ = [
     "Night",
     "PlacedSequence",
     "Plan",
+    "RecipeRecord",
+    "RecipeStatus",
+    "RecipeStep",
     "Request",
     "RequestKind",
     "Schedule",
     "ScientificProgramme",
     "Sequence",
     "Site",
+    "StepStatus",
     "Strategy",
     "Task",
     "User",
