@@ -62,7 +62,7 @@ class SimulatorProcess:
         self._devices = describe_devices(store)
         self._site, self._clock, self._log = site, clock, log
         self._process: subprocess.Popen[bytes] | None = None
-        self._control_address = ""
+        self.control_address = ""
 
     def start(self) -> dict[str, str]:
         """Start them.
@@ -81,12 +81,12 @@ class SimulatorProcess:
             )
         ports = self._read_ports(self._process)
         words = {name: str(item["kind"]).upper() for name, item in self._devices.items()}
-        self._control_address = f"pyros://127.0.0.1:{ports['simulator']}/SIMULATOR"
+        self.control_address = f"pyros://127.0.0.1:{ports['simulator']}/SIMULATOR"
         return {name: f"pyros://127.0.0.1:{ports[name]}/{word}" for name, word in words.items()}
 
     def control(self) -> SimulatorControl:
         """Give the control of the simulators, to make weather and trouble; connect it, and disconnect it after."""
-        return SimulatorControl(self._control_address, self._clock)
+        return SimulatorControl(self.control_address, self._clock)
 
     def stop(self) -> None:
         """End them; twice is once."""

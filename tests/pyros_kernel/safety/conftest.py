@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from pyros_kernel.store import Site, Store
 class Simulated:
     clock: Clock
     addresses: dict[str, str]
+    control: str
+    stop: Callable[[], None]
 
 
 @pytest.fixture
@@ -28,6 +30,7 @@ def simulated(store: Store, tmp_path: Path) -> Iterator[Simulated]:
     clock = Clock(Time("2022-09-30T02:00:00"), 300)
     process = SimulatorProcess(store, site, clock, tmp_path / "simulators.log")
     try:
-        yield Simulated(clock, process.start())
+        addresses = process.start()
+        yield Simulated(clock, addresses, process.control_address, process.stop)
     finally:
         process.stop()
