@@ -32,6 +32,11 @@ def plain(state: object) -> dict[str, Any]:
     return {name: _plain(reading.value) for name, reading in readings_of(state)}
 
 
+def numbers(state: object) -> dict[str, float]:
+    """Give the numbers of a state, in its readings' own units."""
+    return {name: float(r.value) for name, r in readings_of(state) if isinstance(r.value, int | float)}
+
+
 def read_s(state: object) -> float:
     """Tell when the oldest reading of a state was made (unix seconds)."""
     return min(to_unix_s(reading.time) for _, reading in readings_of(state))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pyros_kernel.safety import Verdict
+from pyros_kernel.safety import Rule, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class DeviceView:
     :param age_s: age of that state in observatory seconds; None if it was never read
     :param stale: whether it is too old to be believed
     :param error: why it can't be reached, or empty
+    :param values: the numbers among that state, in the units of the instrument's state
     """
 
     name: str
@@ -41,17 +42,26 @@ class DeviceView:
     age_s: float | None = None
     stale: bool = True
     error: str = ""
+    values: dict[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)
 class ImageView:
-    """The last image of a camera."""
+    """The last image of a camera.
+
+    :param path: of the FITS file, in the data directory
+    :param png: a thumbnail
+    :param file: the whole path of the FITS file; empty if there is none to read
+    :param figures: what the quick-look found: ``stars``, ``fwhm_px``, ``median``, ``noise``, ``saturated``
+    """
 
     camera: str
     path: str
     caption: str
     time_s: float
     png: bytes
+    file: str = ""
+    figures: dict[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,8 @@ class SequenceView:
     """A sequence in the schedule: placed (with times) or not (with the reason).
 
     :param curve: (unix seconds, altitude in degrees) through the night
+    :param why: why it has the place it has, or none
+    :param needs: constraint → text: what must hold for it to be observed
     """
 
     id: int
@@ -70,6 +82,9 @@ class SequenceView:
     end_s: float | None
     is_alert: bool = False
     curve: tuple[tuple[float, float], ...] = ()
+    why: str = ""
+    min_altitude_deg: float = 0.0
+    needs: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,8 @@ class AlertView:
     """An alert and what became of it.
 
     :param steps: step → milliseconds (real) since the packet's last byte
+    :param file: where the packet lies; empty if it was not kept
+    :param became: the request that was made of it, with its state; empty if none was
     """
 
     id: int
@@ -88,6 +105,8 @@ class AlertView:
     ra_deg: float | None
     dec_deg: float | None
     steps: dict[str, float] = field(default_factory=dict[str, float])
+    file: str = ""
+    became: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +120,48 @@ class AgentView:
     queue_depth: int
     errors: int
     restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Something in the sky: where it is now, and what state it is in.
+
+    :param azimuth_deg: from north through east
+    """
+
+    name: str
+    status: str
+    altitude_deg: float
+    azimuth_deg: float
+    is_alert: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SkyView:
+    """The sky above the site.
+
+    :param min_altitude_deg: the site's limit for observing
+    """
+
+    moon: Spot
+    targets: tuple[Spot, ...]
+    min_altitude_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """A quantity of the weather over the last hours.
+
+    :param points: (unix seconds, value), oldest first
+    :param limit: beyond it a safety rule says unsafe
+    :param upper: whether beyond means above
+    """
+
+    quantity: str
+    unit: str
+    points: tuple[tuple[float, float], ...]
+    limit: float | None = None
+    upper: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +180,9 @@ class Snapshot:
 
     :param running: whether the observatory is started
     :param taken_real_s: ``time.monotonic()`` when it was taken, so that a dead refresher shows
+    :param timezone: of the site, as in the IANA database
+    :param moon_curve: (unix seconds, altitude in degrees) through the night
+    :param rules: the safety rules the verdict is made of
     """
 
     time_s: float
@@ -141,3 +205,8 @@ class Snapshot:
     agents: tuple[AgentView, ...] = ()
     log: tuple[LogLine, ...] = ()
     errors: tuple[str, ...] = ()
+    timezone: str = "UTC"
+    moon_curve: tuple[tuple[float, float], ...] = ()
+    sky: SkyView | None = None
+    weather: tuple[Strip, ...] = ()
+    rules: tuple[Rule, ...] = ()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from pyros_kernel import describe
 from pyros_kernel.agents import AgentHost
-from pyros_kernel.scheduling import altitude_curve
 from pyros_kernel.services import Services
 from pyros_kernel.snapshot import AlertView, DeviceView, ImageView, NightView, SequenceView, Snapshot
 from pyros_kernel.store import (
@@ -27,13 +25,24 @@ from pyros_kernel.store import (
     ScheduleStatus,
     Sequence,
 )
+from pyros_kernel.view_sky import SkyLook
+from pyros_kernel.view_weather import WeatherHistory
 
 _STORE_REAL_S = 0.5
-_SKY_S = 20.0  # Sun and Moon move less than a tenth of a degree meanwhile
 _STALE_S = 15.0
 _STALE_REAL_S = 1.5  # as a fast clock can't be polled faster; see safety.watch
-_CURVE_POINTS = 49
 _LAST_ALERTS = 20
+_FIGURES = ("stars", "fwhm_px", "median", "noise", "saturated")
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a device last said, in words and numbers."""
+
+    state: object
+    words: dict[str, str]
+    numbers: dict[str, float]
+    read_s: float
 
 
 class View:
@@ -48,8 +57,9 @@ class View:
         self._rejected: tuple[SequenceView, ...] = ()
         self._alerts: tuple[AlertView, ...] = ()
         self._images: dict[str, ImageView] = {}
-        self._curves: dict[int, tuple[tuple[float, float], ...]] = {}
-        self._sky: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+        self._words: dict[str, _Said] = {}
+        self._sky = SkyLook(services.sky, services.site.min_altitude_deg)
+        self._weather = WeatherHistory(services.safety.rules)
 
     def snapshot(self) -> Snapshot:
         """Take a snapshot now."""
@@ -57,19 +67,12 @@ class View:
         now_s, now_real_s = services.clock.unix_s(), time.monotonic()
         with self._lock:
             if now_real_s - self._read_real_s > _STORE_REAL_S:
-                self._read_store()
+                self._read_store(now_s)
                 self._read_real_s = now_real_s
-            if abs(now_s - self._sky[0]) > _SKY_S:
-                moon = services.sky.moon(now_s)
-                self._sky = (
-                    now_s,
-                    services.sky.sun_altitude_deg(now_s),
-                    moon.altitude_deg,
-                    moon.illumination,
-                )
-            _, sun_deg, moon_deg, illumination = self._sky
+            self._sky.look(now_s)
+            sun_deg, illumination, sky = self._sky.sun_altitude_deg, self._sky.moon_illumination, self._sky.now
             night, placed, rejected, alerts = self._night, self._placed, self._rejected, self._alerts
-            images = tuple(self._images.values())
+            images, weather = tuple(self._images.values()), self._weather.strips
         return Snapshot(
             time_s=now_s,
             taken_real_s=now_real_s,
@@ -79,7 +82,7 @@ class View:
             latitude_deg=services.site.latitude_deg,
             longitude_deg=services.site.longitude_deg,
             sun_altitude_deg=sun_deg,
-            moon_altitude_deg=moon_deg,
+            moon_altitude_deg=sky.moon.altitude_deg,
             moon_illumination=illumination,
             night=night,
             verdict=services.safety.verdict(),
@@ -91,29 +94,45 @@ class View:
             agents=self._host.views(),
             log=services.logbook.last(),
             errors=tuple(services.logbook.defects),
+            timezone=services.site.timezone,
+            moon_curve=self._sky.moon_curve,
+            sky=sky,
+            weather=weather,
+            rules=services.safety.rules,
         )
 
     def _devices(self, now_s: float) -> tuple[DeviceView, ...]:
         limit_s = max(_STALE_S, _STALE_REAL_S * self._services.clock.speed)
         views: list[DeviceView] = []
         for name, member in self._services.devices.members.items():
-            state = member.instrument.last_state
-            age_s = None if state is None else now_s - describe.read_s(state)
+            said = self._said(name, member.instrument.last_state)
+            age_s = None if said is None else max(0.0, now_s - said.read_s)
             views.append(
                 DeviceView(
                     name=name,
                     kind=member.row.kind.value,
                     connected=member.usable,
                     blocking=member.row.blocking,
-                    state={} if state is None else describe.words(state),
+                    state={} if said is None else said.words,
                     age_s=age_s,
                     stale=age_s is None or age_s > limit_s,
                     error=member.error,
+                    values={} if said is None else said.numbers,
                 )
             )
         return tuple(views)
 
-    def _read_store(self) -> None:
+    def _said(self, name: str, state: object | None) -> _Said | None:
+        """Put a state into words once, however often it is looked at."""
+        if state is None:
+            return None
+        said = self._words.get(name)
+        if said is None or said.state is not state:
+            said = _Said(state, describe.words(state), describe.numbers(state), describe.read_s(state))
+            self._words[name] = said
+        return said
+
+    def _read_store(self, now_s: float) -> None:
         services = self._services
         with services.store.session(read_only=True) as session:
             night = session.get_one(Night, services.night_id)
@@ -142,8 +161,12 @@ class View:
                 *(self._sequence(e) for e in entries if e.start is not None),
             )
             self._rejected = tuple(self._sequence(e) for e in entries if e.start is None)
-            alerts = session.scalars(select(Alert).order_by(Alert.id.desc()).limit(_LAST_ALERTS)).all()
-            self._alerts = tuple(_alert(alert) for alert in alerts)
+            self._sky.follow((*done, *(e.sequence for e in entries)))
+            self._weather.read(session, now_s)
+            alerts = session.scalars(
+                select(Alert).order_by(Alert.id.desc()).limit(_LAST_ALERTS).options(joinedload(Alert.request))
+            ).all()
+            self._alerts = tuple(self._alert(alert) for alert in alerts)
             for name, member in services.devices.members.items():
                 if member.row.kind.value.startswith("camera"):
                     newest = session.scalar(
@@ -159,24 +182,27 @@ class View:
         thumbnail = (self._services.settings.data / image.path).with_suffix(".png")
         if not image.quicklook or not thumbnail.is_file():
             return  # its analysis is under way: the former one stays
-        figures = " · ".join(
-            text
-            for key, text in (
-                ("stars", f"{image.quicklook.get('stars')} stars"),
-                ("fwhm_px", f"FWHM {image.quicklook.get('fwhm_px') or 0:.1f} px"),
-            )
-            if image.quicklook.get(key) is not None
-        )
-        caption = f"{Path(image.path).stem} · {image.filter} · {image.exposure_time_s:g} s · {figures}"
+        figures = {key: float(image.quicklook[key]) for key in _FIGURES if image.quicklook.get(key) is not None}
+        said = [f"{figures['stars']:.0f} stars"] if "stars" in figures else []
+        said += [f"FWHM {figures['fwhm_px']:.1f} px"] if "fwhm_px" in figures else []
+        caption = " · ".join((image.filter, f"{image.exposure_time_s:g} s", *said))
         self._images[image.camera] = ImageView(
-            image.camera, image.path, caption, _s(image.start) or 0.0, thumbnail.read_bytes()
+            image.camera,
+            image.path,
+            caption,
+            _s(image.start) or 0.0,
+            thumbnail.read_bytes(),
+            file=str(thumbnail.with_suffix(".fits")),
+            figures=figures,
         )
 
     def _sequence(self, entry: PlacedSequence) -> SequenceView:
         reason = entry.reason if entry.start is None else entry.sequence.reason
-        return self._view(entry.sequence, entry.start, entry.end, reason)
+        return self._view(entry.sequence, entry.start, entry.end, reason, entry.reason)
 
-    def _view(self, sequence: Sequence, start: datetime | None, end: datetime | None, reason: str) -> SequenceView:
+    def _view(
+        self, sequence: Sequence, start: datetime | None, end: datetime | None, reason: str, why: str = ""
+    ) -> SequenceView:
         return SequenceView(
             id=sequence.id,
             name=sequence.name,
@@ -186,35 +212,43 @@ class View:
             start_s=_s(start),
             end_s=_s(end),
             is_alert=sequence.request.kind is RequestKind.ALERT,
-            curve=self._curve(sequence) if start is not None else (),
+            curve=self._sky.curve(sequence),
+            why=why,
+            min_altitude_deg=sequence.min_altitude_deg,
+            needs=_needs(sequence),
         )
 
-    def _curve(self, sequence: Sequence) -> tuple[tuple[float, float], ...]:
-        known = self._curves.get(sequence.id)
-        if known is None:
-            sky = self._services.sky
-            times = np.linspace(sky.night.sunset_unix_s, sky.night.sunrise_unix_s, _CURVE_POINTS)
-            degrees = altitude_curve(sequence.ra_deg, sequence.dec_deg, sky, times)
-            known = tuple(zip(times.tolist(), np.round(degrees, 1).tolist(), strict=True))
-            self._curves[sequence.id] = known
-        return known
+    def _alert(self, alert: Alert) -> AlertView:
+        title = " ".join(x for x in (alert.stream, alert.packet_type, alert.trigger_id) if x) or alert.ivorn
+        request = alert.request
+        return AlertView(
+            alert.id,
+            alert.ivorn,
+            title,
+            alert.status.value,
+            alert.reason,
+            alert.received.timestamp(),
+            alert.ra_deg,
+            alert.dec_deg,
+            {step: float(ms) for step, ms in alert.steps.items() if isinstance(ms, int | float)},
+            file=str(self._services.settings.data / alert.path) if alert.path else "",
+            became="" if request is None else f"request {request.id} “{request.name}”: {request.status.value}",
+        )
+
+
+def _needs(sequence: Sequence) -> dict[str, str]:
+    needs = {
+        "priority": f"{sequence.priority:g}",
+        "altitude": f"above {sequence.min_altitude_deg:g}°",
+        "Sun": f"below {sequence.max_sun_altitude_deg:g}°".replace("-", "−"),
+    }
+    if sequence.min_moon_separation_deg > 0:
+        needs["Moon"] = f"at least {sequence.min_moon_separation_deg:g}° away"
+    if sequence.window_start or sequence.window_end:
+        ends = (f"{t:%d %b %H:%M}" if t else "…" for t in (sequence.window_start, sequence.window_end))
+        needs["window"] = " to ".join(ends) + " UTC"
+    return needs
 
 
 def _s(when: datetime | None) -> float | None:
     return None if when is None else when.timestamp()
-
-
-def _alert(alert: Alert) -> AlertView:
-    title = " ".join(x for x in (alert.stream, alert.packet_type, alert.trigger_id) if x) or alert.ivorn
-    steps = {step: float(ms) for step, ms in alert.steps.items() if isinstance(ms, int | float)}
-    return AlertView(
-        alert.id,
-        alert.ivorn,
-        title,
-        alert.status.value,
-        alert.reason,
-        alert.received.timestamp(),
-        alert.ra_deg,
-        alert.dec_deg,
-        steps,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipywidgets as W
 
 from pyros_kernel.snapshot import DeviceView, ImageView, Snapshot
+from widgets.card import Calm
 from widgets.devices import device_body
 from widgets.tones import device_state
 from widgets.words import age_text, esc, frame, nothing, pill
@@ -41,13 +42,15 @@ class _Camera:
         self._name = name
         self._title, self._image, self._caption, self._state = W.HTML(), W.Image(), W.HTML(), W.HTML()
         self._image.add_class("pyros-image")
+        self._said = Calm(self._caption), Calm(self._state)
         self.widget = W.VBox([self._title, self._image, self._caption, self._state])
         self.widget.add_class("pyros-camera")
 
     def draw(self, device: DeviceView | None, image: ImageView | None, now_s: float) -> None:
         put(self._title, value=frame(self._name, "", pill(*device_state(device)) if device else ""))
-        put(self._state, value=device_body(device) if device else "")
-        put(self._caption, value=_caption(image, now_s))
+        caption, state = self._said
+        caption.write(_caption(image, now_s))
+        state.write(device_body(device) if device else "")
         put(self._image.layout, display="none" if image is None else "")
         if image is not None:
             put(self._image, value=image.png)

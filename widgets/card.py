@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -9,6 +10,9 @@ import ipywidgets as W
 
 from pyros_kernel.snapshot import Snapshot
 from widgets.writing import put
+
+_NO_DIGITS = str.maketrans("", "", "0123456789")
+_NUMBERS_REAL_S = 0.9  # the eye reads no number that changes more often, and each change is a message
 
 
 class Part(Protocol):
@@ -24,6 +28,27 @@ class Part(Protocol):
         ...
 
 
+class Calm:
+    """Write HTML to a widget: words at once, but numbers that run no more than about once a second.
+
+    On a fast clock every age and angle changes at every look; what changes only in its digits can wait.
+    """
+
+    def __init__(self, widget: W.HTML) -> None:
+        self._widget = widget
+        self._words = ""
+        self._written_real_s = -_NUMBERS_REAL_S
+
+    def write(self, html: str) -> None:
+        """Write it now if it says something else, later if only its numbers ran on."""
+        if html == self._widget.value:
+            return
+        words, now_s = html.translate(_NO_DIGITS), time.monotonic()
+        if words != self._words or now_s - self._written_real_s >= _NUMBERS_REAL_S:
+            self._words, self._written_real_s = words, now_s
+            put(self._widget, value=html)
+
+
 class Card:
     """A part that is a pure function from snapshot to HTML.
 
@@ -34,8 +59,8 @@ class Card:
     def __init__(self, name: str, write: Callable[[Snapshot], str]) -> None:
         self.widget = W.HTML()
         self.widget.add_class("pyros-card").add_class(f"pyros-{name}")
-        self._write = write
+        self._write, self._calm = write, Calm(self.widget)
 
     def draw(self, snapshot: Snapshot) -> None:
         """Write the HTML if it changed."""
-        put(self.widget, value=self._write(snapshot))
+        self._calm.write(self._write(snapshot))

@@ -40,14 +40,14 @@ class Chart {
     this.el = el;
     this.redraw = () => this.draw();
     this.tick = () => this.moveNow();
-    model.on("change:night change:curves", this.redraw);
+    model.on("change:night change:curves change:moon", this.redraw);
     model.on("change:now_s", this.tick);
     this.draw();
   }
 
   close() {
     this.size.disconnect();
-    this.model.off("change:night change:curves", this.redraw);
+    this.model.off("change:night change:curves change:moon", this.redraw);
     this.model.off("change:now_s", this.tick);
   }
 
@@ -81,6 +81,7 @@ class Chart {
     }
     this.drawSky();
     this.drawGrid();
+    this.drawMoon();
     const names = node("g", { class: "names", "aria-hidden": true }, null);
     for (const curve of this.model.get("curves")) this.drawCurve(curve, names);
     svg.append(names);  // above every curve
@@ -132,6 +133,17 @@ class Chart {
       if (labelled)
         node("text", { class: "tick", x, y: floor + 17, "text-anchor": "middle" }, this.svg, hhmm(s));
     }
+  }
+
+  drawMoon() {
+    const up = this.model.get("moon").filter(([, altitude]) => altitude > 0);
+    if (up.length < 2) return;
+    const group = node("g", { class: "moon", role: "img", "aria-label": "altitude of the Moon" }, this.svg);
+    node("title", {}, group, "the Moon");
+    node("path", { d: this.path(up) }, group);
+    const [s, altitude] = up.reduce((best, point) => (point[1] > best[1] ? point : best));
+    const x = Math.min(this.width - RIGHT - 30, Math.max(LEFT + 4, this.x(s)));
+    node("text", { x, y: Math.max(TOP + 10, this.y(altitude) - 5) }, group, "Moon");
   }
 
   drawCurve({ title, name, tone, status, start_s, end_s, points }, names) {

@@ -28,6 +28,7 @@ class AltitudeChart(anywidget.AnyWidget):
 
     night = t.Dict().tag(sync=True)
     curves = t.List().tag(sync=True)
+    moon = t.List().tag(sync=True)
     now_s = t.Float(0.0).tag(sync=True)
     label = t.Unicode("").tag(sync=True)
 
@@ -45,7 +46,7 @@ class ScheduleChart:
     def draw(self, snapshot: Snapshot) -> None:
         """Send the curves if the schedule changed, and move the now-line."""
         night = snapshot.night
-        wanted = (night and limits(night), snapshot.placed)
+        wanted = (night and limits(night), snapshot.placed, snapshot.moon_curve)
         if wanted != self._drawn:
             self._drawn = wanted
             placed = sorted(snapshot.placed, key=lambda s: s.start_s or 0.0)
@@ -54,6 +55,7 @@ class ScheduleChart:
                 self._chart,
                 night=limits(night) if night else {},
                 curves=[curve(s) for s in placed],
+                moon=[list(point) for point in snapshot.moon_curve],
                 label=label,
             )
             put(self._title, value=_title(night))
@@ -78,7 +80,7 @@ def curve(sequence: SequenceView) -> dict[str, Any]:
     title = f"{sequence.name} ({sequence.programme}): {kind}{sequence.status}, {slot_text(sequence)} UTC"
     return {
         "id": sequence.id,
-        "name": sequence.name,
+        "name": short_name(sequence),
         "title": f"{title}\n{sequence.reason}" if sequence.reason else title,
         "tone": sequence_tone(sequence),
         "status": sequence.status,
@@ -86,6 +88,12 @@ def curve(sequence: SequenceView) -> dict[str, Any]:
         "end_s": sequence.end_s,
         "points": [list(point) for point in sequence.curve],
     }
+
+
+def short_name(sequence: SequenceView) -> str:
+    """Shorten an alert's name for a chart: its satellite and number, without the type of its packet."""
+    words = sequence.name.split()
+    return " ".join(w for w in words if "_" not in w) or sequence.name if sequence.is_alert else sequence.name
 
 
 def _stepped(time_s: float, night: NightView | None) -> float:

@@ -7,6 +7,7 @@ import math
 from pyros_kernel.snapshot import NightView, Snapshot
 from widgets.tones import night_tone
 from widgets.words import (
+    civil_text,
     clock_text,
     degrees_text,
     esc,
@@ -46,12 +47,13 @@ def _site(s: Snapshot) -> str:
 
 
 def _times(s: Snapshot) -> str:
+    civil, zone = civil_text(s.time_s, s.timezone)
     solar = clock_text(mean_solar_s(s.time_s, s.longitude_deg), "%H:%M")
     sidereal = clock_text(sidereal_s(s.time_s, s.longitude_deg), "%H:%M:%S")
     return (
         f'<div class="times"><p class="clock" aria-label="time UTC">{clock_text(s.time_s)}<small>UTC</small></p>'
         f"<p>{clock_text(s.time_s, '%a %d %b %Y')}</p>"
-        f'<p><span title="local mean solar time">{solar} local solar</span> · '
+        f'<p><span title="civil time, {esc(s.timezone)}; mean solar time {solar}">{civil} {esc(zone)}</span> · '
         f'<span title="local mean sidereal time">{sidereal} LST</span></p></div>'
     )
 

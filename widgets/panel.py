@@ -16,6 +16,7 @@ from widgets.card import Part
 from widgets.controls import Control
 from widgets.errors import ErrorBar
 from widgets.observed import Observed
+from widgets.places import put_at
 from widgets.pulse import Pulse
 from widgets.refresher import refresher
 from widgets.writing import close_tree
@@ -45,6 +46,19 @@ class Panel:
         self._troubles: dict[object, str] = {}
         self._pulse, self._errors = Pulse(), ErrorBar()
         self._root = W.VBox()
+        self._root.add_class("pyros-panel")
+        self._sides: list[W.Widget] = []
+
+    def show(self, loc: str = "inline") -> None:
+        """Show it here or beside the notebook; as often as you like, all views are one panel.
+
+        :param loc: ``inline``, ``sidecar``, or ``sidecar:`` with ``split-right``, ``split-left``, ``split-top``,
+            ``split-bottom``, ``tab-before``, ``tab-after`` or ``right``
+        :raises ValueError: if there is no such place, or the package sidecar is missing
+        """
+        side = put_at(loc, self, self.name)
+        if side is not None:
+            self._sides.append(side)
 
     def _show(self, parts: Sequence[Part], layout: Callable[[W.Widget, W.Widget], Sequence[W.Widget]]) -> None:
         """Take the parts, lay them out (given pulse and error bar), draw them, and keep them fresh."""
@@ -92,6 +106,8 @@ class Panel:
         with self._lock:
             if not self._closed:
                 self._closed = True
+                for side in self._sides:
+                    close_tree(side)
                 close_tree(self._root)
         refresher.remove(self)
 

@@ -6,6 +6,7 @@ import html
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _J2000_UNIX_S = 946728000.0  # 2000-01-01 12:00 UTC
 _DAY_S = 86400.0
@@ -21,6 +22,16 @@ def clock_text(unix_s: float, form: str = "%H:%M:%S") -> str:
     if not math.isfinite(unix_s):
         return "–"
     return datetime.fromtimestamp(unix_s, UTC).strftime(form)
+
+
+def civil_text(unix_s: float, timezone: str) -> tuple[str, str]:
+    """Write a time as clocks on the site's walls show it, and name their zone; UTC for a zone nobody knows."""
+    try:
+        zone = ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return clock_text(unix_s, "%H:%M"), "UTC"
+    local = datetime.fromtimestamp(unix_s, zone)
+    return f"{local:%H:%M}", local.tzname() or timezone
 
 
 def span_text(seconds: float | None) -> str:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import numpy as np
 from PIL import Image
 
-from pyros_kernel.safety import Reason, Safety, Verdict
+from pyros_kernel.safety import Reason, Safety, Verdict, read_rules
 from pyros_kernel.snapshot import (
     AgentView,
     AlertView,
@@ -25,7 +25,10 @@ from pyros_kernel.snapshot import (
     LogLine,
     NightView,
     SequenceView,
+    SkyView,
     Snapshot,
+    Spot,
+    Strip,
 )
 
 LATITUDE_DEG, LONGITUDE_DEG = 31.0443, -115.4637
@@ -104,7 +107,19 @@ PLACED = (
     _sequence(7, "M 67", "STANDARDS", "planned", "09:30-11:30", 132.85, 11.81),
 )
 REJECTED = (
-    SequenceView(8, "Vega field", "STANDARDS", "observable", "never above 20° after dusk + 1 h", None, None),
+    SequenceView(
+        8,
+        "Vega field",
+        "STANDARDS",
+        "observable",
+        "never above 60.0° in this plan (highest 52.1° at 02:01 UTC)",
+        None,
+        None,
+        curve=curve(279.2, 38.8),
+        why="never above 60.0° in this plan (highest 52.1° at 02:01 UTC)",
+        needs={"priority": "50", "altitude": "above 60°", "Sun": "below −18°"},
+        min_altitude_deg=60.0,
+    ),
     SequenceView(9, "NGC 253", "GALAXIES", "observable", "quota of GALAXIES is used up", None, None),
 )
 DEVICES = (
@@ -193,6 +208,38 @@ LOG = (
 )
 
 
+SKY = SkyView(
+    Spot("Moon", "moon", 41.7, 250.0),
+    (
+        Spot("GRB 261123A", "executing", 68.4, 121.9, True),
+        Spot("Crab pulsar", "planned", 62.0, 95.0),
+        Spot("M 67", "planned", 12.0, 82.0),
+        Spot("M 33", "executed", 48.0, 285.0),
+        Spot("3C 273", "planned", -30.0, 60.0),
+        Spot("NGC 253", "observable", 18.0, 215.0),
+    ),
+    20.0,
+)
+
+
+def weather() -> tuple[Strip, ...]:
+    """Six hours of weather, a value a minute."""
+    random = np.random.default_rng(7)
+    times = np.arange(NOW_S - 6 * 3600, NOW_S, 60.0)
+
+    def strip(quantity: str, unit: str, middle: float, swing: float, *limit: float) -> Strip:
+        values = middle + swing * np.sin(times / 5000) + random.normal(0, swing / 8, len(times))
+        return Strip(quantity, unit, tuple(zip(times.tolist(), values.round(2).tolist(), strict=True)), *limit)
+
+    return (
+        strip("temperature", "°C", 4.0, 2.0, -15.0, False),
+        strip("humidity", "%", 54.0, 12.0, 85.0),
+        strip("wind_speed", "m/s", 6.0, 3.0, 15.0),
+        strip("cloud", "%", 8.0, 6.0, 90.0),
+        strip("pressure", "hPa", 731.0, 1.0),
+    )
+
+
 def night() -> Snapshot:
     """A night in full swing."""
     return Snapshot(
@@ -218,6 +265,11 @@ def night() -> Snapshot:
         alerts=ALERTS,
         agents=AGENTS,
         log=LOG,
+        timezone="America/Tijuana",
+        moon_curve=curve(72.0, 24.0),
+        sky=SKY,
+        weather=weather(),
+        rules=read_rules(),
     )
 
 

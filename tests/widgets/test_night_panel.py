@@ -22,6 +22,7 @@ def test_a_night_in_full_swing_shows_in_every_part(panel: Any, look: Any) -> Non
     assert "on the telescope" in shown.card("dome")
     assert "GRB 261123A · r 30 s" in shown.card("cameras")
     assert "07:04–08:04" in shown.card("sequences")
+    assert "23:12 PST" in shown.card("header")
     assert "quota of GALAXIES is used up" in shown.card("sequences")
     assert "19 ms" in shown.card("alerts") and "strategy default" in shown.card("alerts")
     assert "hung" in shown.card("agents") and "4 of 5 well" in shown.card("agents")
@@ -35,6 +36,27 @@ def test_what_runs_and_comes_stands_above_what_is_done(panel: Any, look: Any) ->
     shown = look(panel).card("sequences")
     order = ["Now and next", "GRB 261123A", "Crab pulsar", "Done", "NGC 1275", "M 33", "Not placed", "NGC 253"]
     assert sorted(order, key=shown.index) == order
+
+
+def test_numbers_alone_run_calmly_but_words_are_written_at_once(panel: Any, observatory: Any, look: Any) -> None:
+    def telescope(**state: str) -> str:
+        first, *rest = observatory.picture.devices
+        observatory.change(devices=(replace(first, state=state), *rest))
+        panel.refresh()
+        return look(panel).card("telescope")
+
+    telescope(altitude="10.0°")
+    shown = [telescope(altitude=f"{angle}.5°") for angle in range(11, 40)]
+    assert len(set(shown)) < 10  # 29 looks, far less than a second each
+    assert "parked" in telescope(altitude="40.5°", motion="parked")
+
+
+def test_an_alerts_name_in_the_chart_leaves_out_its_packet_type(panel: Any, observatory: Any, look: Any) -> None:
+    first, *rest = observatory.picture.placed
+    observatory.change(placed=(replace(first, name="SWIFT BAT_GRB_Pos 1125809", is_alert=True), *rest))
+    panel.refresh()
+    assert "SWIFT 1125809" in [c["name"] for c in look(panel).chart.curves]
+    assert len(look(panel).chart.moon) > 40
 
 
 def test_every_image_is_the_cameras_last_png(panel: Any, observatory: Any, look: Any) -> None:
@@ -153,7 +175,7 @@ def _hostile(value: Any, text: str) -> Any:
     if isinstance(value, tuple):
         return tuple(_hostile(v, text) for v in value)
     if hasattr(value, "__dataclass_fields__"):
-        kept = {"kind", "safety", "png"}
+        kept = {"kind", "safety", "png", "rules"}
         return replace(
             value,
             **{n: _hostile(getattr(value, n), text) for n in value.__dataclass_fields__ if n not in kept},

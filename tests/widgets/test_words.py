@@ -10,8 +10,9 @@ from astropy.time import Time
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pyros_kernel.clock  # noqa: F401 - so that astropy asks no other machine for the Earth's rotation
 from widgets.header import twilight
-from widgets.words import degrees_text, esc, mean_solar_s, sidereal_s, span_text
+from widgets.words import civil_text, degrees_text, esc, mean_solar_s, sidereal_s, span_text
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,11 @@ def test_the_part_of_the_day(altitude: float, word: str) -> None:
 def test_a_minus_is_a_minus_sign() -> None:
     assert degrees_text(-12.34, 1) == "−12.3°"
     assert degrees_text(math.nan) == "–"
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [("America/Tijuana", ("23:12", "PST")), ("UTC", ("07:12", "UTC")), ("Nowhere/At all", ("07:12", "UTC"))],
+)
+def test_civil_time_is_the_sites(zone: str, text: tuple[str, str]) -> None:
+    assert civil_text(Time("2026-11-23T07:12:00", scale="utc").unix, zone) == text
