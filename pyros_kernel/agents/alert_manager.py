@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,8 @@ from pyros_kernel.agents.errors import NotDelivered, Refused, UnknownAgent
 from pyros_kernel.agents.majordome import Majordome
 from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.sender import Sender
-from pyros_kernel.alerts import AlertInbox, NotStored, NotVoevent, Received, VtpReceiver, react, warm_up
+from pyros_kernel.alerts import AlertInbox, Arrival, Received, VtpReceiver, quick, react, warm_up
+from pyros_kernel.alerts.inbox import Outcome
 from pyros_kernel.clock import Clock
 from pyros_kernel.settings import Settings
 from pyros_kernel.store import Store, StoreError
@@ -68,7 +70,8 @@ class AlertManager(Agent):
         super().__init__(Agent.ALERT_MANAGER, config=config, clock=services.clock)
         self.actions_by_message[self.MSG_REPLAY] = self.replay
         self._services = services
-        self._alerts = AlertInbox(services.store, services.settings.data, services.clock)
+        self._quick = quick(services.store)
+        self._alerts = AlertInbox(self._quick, services.settings.data, services.clock, durable=services.store)
         self._vtp = VtpReceiver(self._receive, self._act, host=host, port=port)
         self._counts: Counter[str] = Counter()
         self._left_over: list[Received] = []
@@ -82,7 +85,7 @@ class AlertManager(Agent):
 
     def work(self) -> None:
         """Open the port, and finish what was acknowledged before a crash but not decided about."""
-        warm_up(self._services.store, self.clock)
+        warm_up(self._quick, self.clock)
         self._vtp.start()
         for received in self._alerts.undecided():
             logger.warning("alert %d was acknowledged before but not decided about", received.alert_id)
@@ -92,6 +95,8 @@ class AlertManager(Agent):
     def shutdown(self) -> None:
         """Close the port."""
         self._vtp.stop()
+        self._alerts.close()
+        self._quick.close()
 
     def status(self) -> dict[str, Any]:
         """Describe the agent, with its port, when it last heard anything, and what became of it."""
@@ -103,23 +108,26 @@ class AlertManager(Agent):
         """Take a packet from a file, given by its ``path``, as if it had come by the network."""
         path = Path(str(message.payload["path"]))
         try:
-            received = self._receive(path.read_bytes(), f"file:{path}", time.monotonic())
-        except (OSError, NotVoevent, NotStored) as error:
+            raw = path.read_bytes()
+        except OSError as error:
             logger.error("can't replay %s: %s", path, error)
             return
-        if received.duplicate:
+        (received,) = self._receive([Arrival(raw, f"file:{path}", time.monotonic())])
+        if not isinstance(received, Received):
+            logger.error("can't replay %s: %s", path, received)
+        elif received.duplicate:
             logger.warning("%s was received before: alert %d", path, received.alert_id)
         else:
             self._act(received)
 
-    def _receive(self, raw: bytes, source: str, last_byte_s: float) -> Received:
-        try:
-            received = self._alerts.receive(raw, source, last_byte_s)
-        except (NotVoevent, NotStored):
-            self._count("refused")
-            raise
-        self._count("duplicate" if received.duplicate else "received")
-        return received
+    def _receive(self, arrivals: Sequence[Arrival]) -> Sequence[Outcome]:
+        outcomes = self._alerts.receive_all(arrivals)
+        for outcome in outcomes:
+            if isinstance(outcome, Received):
+                self._count("duplicate" if outcome.duplicate else "received")
+            else:
+                self._count("refused")
+        return outcomes
 
     def _count(self, what: str) -> None:
         with self._guard:
@@ -128,7 +136,7 @@ class AlertManager(Agent):
 
     def _act(self, received: Received) -> None:
         try:
-            reaction = react(self._services.store, received.alert_id, received.packet, self.clock, received.note)
+            reaction = react(self._quick, received.alert_id, received.packet, self.clock, received.note)
         except (SQLAlchemyError, StoreError):
             logger.exception("alert %d is stored, but could not be decided about; it is tried again", received.alert_id)
             with self._guard:

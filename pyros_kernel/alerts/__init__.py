@@ -1,9 +1,11 @@
 """Alerts: packets from other observatories, stored before they are acknowledged, and turned into requests."""
 
 from pyros_kernel.alerts.framing import Deframer, FramingError, frame
-from pyros_kernel.alerts.inbox import AlertInbox, NotStored, Received
+from pyros_kernel.alerts.inbox import AlertInbox, Arrival, NotStored, Received
 from pyros_kernel.alerts.packet import Citation, Packet, parse
+from pyros_kernel.alerts.quick_store import quick
 from pyros_kernel.alerts.reaction import Reaction, react
+from pyros_kernel.alerts.reading import read_packet
 from pyros_kernel.alerts.replay import AlertReplay
 from pyros_kernel.alerts.request import UnusableStrategy, make_request
 from pyros_kernel.alerts.sendvo import NotDelivered, send
@@ -21,6 +23,7 @@ __all__ = [
     "AlertInbox",
     "AlertReplay",
     "Answer",
+    "Arrival",
     "CannotListen",
     "Citation",
     "Decision",
@@ -42,7 +45,9 @@ __all__ = [
     "gate",
     "make_request",
     "parse",
+    "quick",
     "react",
+    "read_packet",
     "send",
     "stream_of",
     "warm_up",

@@ -1,4 +1,7 @@
-"""One author's connection: frames come in, each is answered by an ack or a nak with the reason."""
+"""One author's connection: frames come in, each is answered by an ack or a nak with the reason.
+
+What several authors bring at the same time is taken together: one sync of the disk serves all of it.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
 from pyros_kernel.alerts.framing import Deframer, FramingError, frame
-from pyros_kernel.alerts.inbox import NotStored, Received
+from pyros_kernel.alerts.inbox import Arrival, Outcome, Receive, Received
 from pyros_kernel.alerts.transport_message import answer
-from pyros_kernel.alerts.tree import NotVoevent
 
 logger = logging.getLogger(__name__)
 
@@ -23,17 +25,46 @@ _LINGER_S = 1.0
 _MAX_REFUSALS = 10  # of one connection: whoever sends more of them isn't listening to the reasons
 
 
-@dataclass(frozen=True, slots=True)
+_AT_ONCE = 32  # packets taken together: whoever comes next waits for no more than these
+
+
+@dataclass(slots=True)
 class Taker:
     """What all connections of a port share (see :class:`~pyros_kernel.alerts.transport.VtpReceiver`)."""
 
-    receive: Callable[[bytes, str, float], Received]
+    receive: Receive
     acknowledged: Callable[[Received], None]
     local_ivo: str
     max_bytes: int
     deadline_s: float
     arrived: Callable[[Author], None]
     left: Callable[[Author], None]
+    strict: bool = False
+    _waiting: list[tuple[Author, Arrival]] = field(default_factory=list["tuple[Author, Arrival]"])
+
+    def put(self, author: Author, arrival: Arrival) -> None:
+        """Take a packet with those that are here by the loop's next round."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._take)
+        self._waiting.append((author, arrival))
+
+    def _take(self) -> None:
+        taken, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._take)
+        taken = [(author, arrival) for author, arrival in taken if not author.refused]
+        if not taken:
+            return
+        new: list[Received] = []
+        outcomes = self.receive([arrival for _, arrival in taken])
+        for (author, arrival), outcome in zip(taken, outcomes, strict=True):
+            if author.answer(arrival, outcome) and isinstance(outcome, Received):
+                new.append(outcome)
+        for received in new:
+            try:
+                self.acknowledged(received)
+            except Exception:  # whatever comes after the acknowledgement must not end the port
+                logger.exception("what follows on alert %s failed", received.packet.ivorn)
 
 
 class Author(asyncio.Protocol):
@@ -47,6 +78,29 @@ class Author(asyncio.Protocol):
         self._source = "vtp:?"
         self._refused = False
         self._refusals = 0
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing more is taken from it."""
+        return self._refused
+
+    def answer(self, arrival: Arrival, outcome: Outcome) -> bool:
+        """Say what became of a packet.
+
+        :return: whether it is a new one, about which something is to be done
+        """
+        if not isinstance(outcome, Received):
+            logger.warning("refused a packet of %d bytes from %s: %s", len(arrival.raw), self._source, outcome)
+            self._answer(False, outcome.ivorn or self._taker.local_ivo, str(outcome))
+            self._refusals += 1
+            if self._refusals >= _MAX_REFUSALS:
+                self.refuse(f"{self._refusals} packets of this connection were refused")
+            return False
+        self._answer(True, outcome.packet.ivorn, "received before" if outcome.duplicate else "stored")
+        if outcome.duplicate:
+            return False
+        outcome.note("acknowledged")
+        return True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin (called by the event loop)."""
@@ -63,9 +117,7 @@ class Author(asyncio.Protocol):
             return
         try:
             for raw in self._frames.feed(data):
-                self._take(raw, last_byte_s)
-                if self._refused:
-                    return
+                self._taker.put(self, Arrival(raw, self._source, last_byte_s, self._taker.strict))
                 self._limit(self._taker.deadline_s)
         except FramingError as error:
             self.refuse(str(error))
@@ -105,26 +157,6 @@ class Author(asyncio.Protocol):
         """Close at once."""
         if self._transport is not None:
             self._transport.abort()
-
-    def _take(self, raw: bytes, last_byte_s: float) -> None:
-        try:
-            received = self._taker.receive(raw, self._source, last_byte_s)
-        except (NotVoevent, NotStored) as error:
-            logger.warning("refused a packet of %d bytes from %s: %s", len(raw), self._source, error)
-            self._answer(False, error.ivorn or self._taker.local_ivo, str(error))
-            self._refusals += 1
-            if self._refusals >= _MAX_REFUSALS:
-                self.refuse(f"{self._refusals} packets of this connection were refused")
-            return
-        text = "received before" if received.duplicate else "stored"
-        self._answer(True, received.packet.ivorn, text)
-        if received.duplicate:
-            return
-        received.note("acknowledged")
-        try:
-            self._taker.acknowledged(received)
-        except Exception:  # whatever comes after the acknowledgement must not end the connection
-            logger.exception("what follows on alert %s failed", received.packet.ivorn)
 
     def _answer(self, ack: bool, origin: str, text: str) -> None:
         if self._transport is None or self._transport.is_closing():

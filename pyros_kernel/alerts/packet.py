@@ -19,9 +19,12 @@ from pyros_kernel.alerts.moment import read_moment
 from pyros_kernel.alerts.position import read_position
 from pyros_kernel.alerts.stream_table import stream_of
 from pyros_kernel.alerts.streams import UNKNOWN, Kind, Stream
-from pyros_kernel.alerts.tree import Element, canonical, child, read_tree
+from pyros_kernel.alerts.tree import Element, NotVoevent, canonical, child, read_tree
+from pyros_kernel.alerts.validity import schema_error
 
 MAX_WORD = 64
+_SKYMAPS = ("skymap_fits", "SKYMAP_URL_FITS", "skymap_url", "LOCATION_URL", "LocationMap_URL", "EVENTS_SKYMAP")
+_LATER = re.compile(r"Update|Updated|Refined|Offline|Fin_|Final|Gnd_|XRT_Pos|UVOT_Pos|mxt-", re.IGNORECASE)
 _YES = frozenset({"true", "1", "yes"})
 
 
@@ -43,6 +46,10 @@ class Packet:
     :param position_problem: why nothing may be pointed at its position; empty if it is good
     :param time_problem: why its time was not understood; empty if it was, or if there is none
     :param params: every Param by name; in groups also as ``Group/Name``
+    :param instrument: what saw it (``BAT``); empty if that is not known
+    :param skymap: where its map of the sky is found; empty if it names none
+    :param is_update: whether it tells more of an event that was announced before
+    :param schema_error: how it breaks the schema of VOEvent 2.0; empty if it does not
     :param digest: SHA-1 of the canonical XML, equal for copies that were only re-serialised
     """
 
@@ -65,11 +72,20 @@ class Packet:
     digest: str
     params: Mapping[str, str] = field(repr=False)
     raw: bytes = field(repr=False)
+    instrument: str = ""
+    skymap: str = ""
+    is_update: bool = False
+    schema_error: str = ""
 
     @property
     def is_test(self) -> bool:
         """Whether it was sent to try things out."""
         return self.role == "test"
+
+    @property
+    def suffix(self) -> str:
+        """What its file's name ends with."""
+        return "json" if self.version == "json" else "xml"
 
     @cached_property
     def event_time(self) -> Time | None:
@@ -94,13 +110,17 @@ class Packet:
         return " ".join(word for word in (self.stream, self.packet_type, self.trigger_id) if word)
 
 
-def parse(raw: bytes) -> Packet:
+def parse(raw: bytes, *, strict: bool = False) -> Packet:
     """Read a VOEvent 2.0, 1.1 or 2.1.
 
+    :param strict: refuse one of version 2.0 that breaks its schema, instead of keeping the error with it
     :raises NotVoevent: if it is none; the message says what is wrong
     """
     root = read_tree(raw)
     ivorn = check(root)
+    error = schema_error(root)
+    if strict and error:
+        raise NotVoevent(f"it breaks the schema of VOEvent 2.0: {error}", ivorn)
     stream = stream_of(ivorn)
     params = _params(root)
     number = _whole(params.get("Packet_Type"))
@@ -128,6 +148,10 @@ def parse(raw: bytes) -> Packet:
         digest=hashlib.sha1(canonical(root), usedforsecurity=False).hexdigest(),
         params=MappingProxyType(params),
         raw=raw,
+        instrument=_instrument(known.name, params),
+        skymap=next((params[name] for name in _SKYMAPS if params.get(name)), ""),
+        is_update=_is_update(known.name, params, citations),
+        schema_error=error,
     )
 
 
@@ -160,6 +184,20 @@ def _is_retraction(kind: Kind, params: Mapping[str, str], citations: tuple[Citat
         or params.get("AlertType", "").lower() == "retraction"
         or any(params.get(name, "").lower() in _YES for name in ("Retraction", "RetractFlag"))
         or "retraction" in ivorn.partition("#")[2].lower()
+    )
+
+
+def _instrument(packet_type: str, params: Mapping[str, str]) -> str:
+    """Take it from what the sender says, or from the table's name of the packet (``BAT_GRB_Pos``)."""
+    said = params.get("Instrument") or params.get("Instruments")
+    return (said or re.split(r"[_-]", packet_type, maxsplit=1)[0])[:MAX_WORD]
+
+
+def _is_update(packet_type: str, params: Mapping[str, str], citations: tuple[Citation, ...]) -> bool:
+    return (
+        bool(_LATER.search(packet_type))
+        or params.get("AlertType", "").lower() == "update"
+        or any(c.cite in {"followup", "supersedes"} for c in citations)
     )
 
 

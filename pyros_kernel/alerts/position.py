@@ -55,6 +55,16 @@ def read_position(root: Element, coords_string: str, kind: Kind) -> Position:
     return Position(ra_deg, dec_deg, error_deg, problem)
 
 
+def judge(ra_deg: float | None, dec_deg: float | None, error_deg: float | None, text: str) -> Position:
+    """Judge a position in degrees.
+
+    :param text: how it was written, for people
+    """
+    if ra_deg is None or dec_deg is None:
+        return Position(ra_deg, dec_deg, error_deg, f"the position {text[:80]} is not a number")
+    return Position(ra_deg, dec_deg, error_deg, _problem(ra_deg, dec_deg, error_deg))
+
+
 def _problem(ra_deg: float, dec_deg: float, error_deg: float | None) -> str:
     if not (0 <= ra_deg < 360 and -90 <= dec_deg <= 90):
         return f"the position ({ra_deg}, {dec_deg}) is out of range"

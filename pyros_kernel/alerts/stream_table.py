@@ -85,8 +85,9 @@ STREAMS: tuple[Stream, ...] = (
             },
             test={82: "BAT_GRB_Test_Pos"},
         ),
+        notices=("swift/",),
     ),
-    Stream("Fermi", (f"{_GCN}Fermi", f"{_GCN}GLAST"), packets=_FERMI),
+    Stream("Fermi", (f"{_GCN}Fermi", f"{_GCN}GLAST"), packets=_FERMI, notices=("fermi/",)),
     Stream(
         "SVOM",
         ("org.svom/",),
@@ -102,6 +103,7 @@ STREAMS: tuple[Stream, ...] = (
             pointing={204: "slewing", 205: "not-slewing"},
             retraction={219: "retraction"},
         ),
+        ("svom/",),
     ),
     Stream(
         "INTEGRAL",
@@ -121,6 +123,7 @@ STREAMS: tuple[Stream, ...] = (
             test={153: "Test"},
             retraction={164: "Retraction"},
         ),
+        ("igwn/gwalert",),
     ),
     Stream(
         "AMON",
@@ -138,11 +141,13 @@ STREAMS: tuple[Stream, ...] = (
             },
             test={159: "TEST_Event"},
         ),
+        notices=("icecube/",),
     ),
     Stream(
         "MAXI",
         (f"{_GCN}MAXI",),
         packets=_packets(position={134: "Unknown_source_Pos", 135: "Known_source_Pos"}, test={136: "Test_Pos"}),
+        notices=("maxi/",),
     ),
     Stream(
         "GECAM",
@@ -159,7 +164,8 @@ STREAMS: tuple[Stream, ...] = (
     Stream("KONUS", (f"{_GCN}KONUS",), packets=_packets(product={59: "Lightcurve"})),
     Stream("IPN", (f"{_GCN}IPN",), packets=_packets(trigger={31: "Raw", 32: "Seg"}, position={39: "Pos"})),
     Stream("COUNTERPART", (f"{_GCN}COUNTERPART",), packets=_packets(position={45: "Position"})),
-    Stream("CHIME", ("ca.chimenet.frb/",), ()),
+    Stream("CHIME", ("ca.chimenet.frb/",), (), notices=("chime/",)),
+    Stream("EP", ("einstein_probe/",), notices=("einstein_probe/",)),
 )
 
 
@@ -172,3 +178,14 @@ def stream_of(ivorn: str) -> Stream:
     authority, _, path = address.partition("/")
     name = path if authority == _GCN.rstrip("/") and path else authority
     return Stream(name, (address,))
+
+
+def stream_of_notice(path: str) -> Stream:
+    """Find the stream of a JSON notice; one that is not in the table is called by its mission's name.
+
+    :param path: path of its schema, after ``gcn/notices/``
+    """
+    for stream in STREAMS:
+        if stream.notices and path.startswith(stream.notices):
+            return stream
+    return Stream(path.partition("/")[0], ())

@@ -37,9 +37,11 @@ class Stream:
     :param addresses: beginnings of its IVORNs, after ``ivo://``
     :param trigger_params: names of the Params that hold the trigger's identity, the first found counts
     :param packets: Packet_Type → what it is
+    :param notices: beginnings of its JSON notices' schemas, after ``gcn/notices/``
     """
 
     name: str
     addresses: tuple[str, ...]
     trigger_params: tuple[str, ...] = ("TrigID",)
     packets: dict[int, PacketType] = field(default_factory=dict[int, PacketType])
+    notices: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from typing import Any
 
 from pyros_kernel.alerts.author import Author, Taker
 from pyros_kernel.alerts.framing import MAX_BYTES
-from pyros_kernel.alerts.inbox import Received
+from pyros_kernel.alerts.inbox import Receive, Received
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ class CannotListen(Exception):
 class VtpReceiver:
     """Listen for authors in one daemon thread.
 
-    :param receive: takes a packet's bytes, its source and ``time.monotonic()`` at its last byte, and makes it
-        durable; raises NotVoevent or NotStored for what must be refused
+    :param receive: takes packets that came together and makes them durable; gives the outcome of each
+        (:meth:`~pyros_kernel.alerts.inbox.AlertInbox.receive_all`)
     :param acknowledged: called after the acknowledgement of a new packet was sent
     :param port: TCP port; 0 for any that is free
     :param local_ivo: IVORN under which it answers
@@ -48,7 +48,7 @@ class VtpReceiver:
 
     def __init__(
         self,
-        receive: Callable[[bytes, str, float], Received],
+        receive: Receive,
         acknowledged: Callable[[Received], None],
         *,
         host: str = "127.0.0.1",

@@ -53,7 +53,7 @@ def desk(store: Store, tmp_path: Path) -> Desk:
 @pytest.fixture
 def receiver(desk: Desk) -> Iterator[VtpReceiver]:
     """Give a running receiver in front of the desk."""
-    running = VtpReceiver(desk.inbox.receive, desk.act, port=0, deadline_s=2.0, max_connections=20)
+    running = VtpReceiver(desk.inbox.receive_all, desk.act, port=0, deadline_s=2.0, max_connections=20)
     running.start()
     yield running
     running.stop()

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pyros_kernel.alerts import AlertInbox, NotStored, NotVoevent, parse
-from pyros_kernel.alerts.inbox import file_name, write_durably
+from pyros_kernel.alerts.files import file_name, write_durably
 from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Alert, AlertStatus, Store
 

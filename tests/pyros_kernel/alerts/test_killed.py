@@ -20,7 +20,7 @@ CHILD = """
 import os, signal, sys, time
 from pathlib import Path
 from astropy.time import Time
-from pyros_kernel.alerts import AlertInbox, VtpReceiver, inbox, react
+from pyros_kernel.alerts import AlertInbox, VtpReceiver, inbox, quick, react
 from pyros_kernel.clock import ManualClock
 from pyros_kernel.store import Store
 
@@ -31,14 +31,17 @@ def die(*_):
 
 clock = ManualClock(Time("2022-09-30T11:12:20"))
 store = Store.open(f"sqlite:///{directory / 'pyros.sqlite'}")
-desk = AlertInbox(store, directory, clock)
+soon = quick(store)
+desk = AlertInbox(soon, directory, clock, durable=store)
 
-def receive(raw, source, last_byte_s):
+def receive(arrivals):
     if point == "before the file":
-        inbox.write_durably = die
-    if point == "between file and row":
-        inbox.row_of = die
-    received = desk.receive(raw, source, last_byte_s)
+        inbox.write_file = die
+    if point == "between file and journal":
+        inbox._record = die
+    if point == "between journal and row":
+        inbox._insert = die
+    received = desk.receive_all(arrivals)
     if point == "before the acknowledgement":
         die()
     return received
@@ -46,7 +49,7 @@ def receive(raw, source, last_byte_s):
 def act(received):
     if point == "before the decision":
         die()
-    react(store, received.alert_id, received.packet, clock, received.note)
+    react(soon, received.alert_id, received.packet, clock, received.note)
     die()
 
 receiver = VtpReceiver(receive, act, port=0)
@@ -60,7 +63,8 @@ time.sleep(60)
     ("point", "acknowledged"),
     [
         ("before the file", False),
-        ("between file and row", False),
+        ("between file and journal", False),
+        ("between journal and row", False),
         ("before the acknowledgement", False),
         ("before the decision", True),
         ("after the decision", True),

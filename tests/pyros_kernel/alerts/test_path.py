@@ -22,7 +22,7 @@ def test_a_swift_packet_is_stored_acknowledged_and_becomes_a_request(store: Stor
     def act(received: Received) -> None:
         react(store, received.alert_id, received.packet, clock, received.note)
 
-    receiver = VtpReceiver(inbox.receive, act, port=0)
+    receiver = VtpReceiver(inbox.receive_all, act, port=0)
     receiver.start()
     try:
         answers = [send(SWIFT, port=receiver.port) for _ in range(2)]

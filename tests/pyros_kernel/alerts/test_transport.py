@@ -215,7 +215,7 @@ def test_what_fails_after_the_acknowledgement_ends_nothing(desk: Any, caplog: py
     def fail(_received: object) -> None:
         raise RuntimeError("no idea")
 
-    receiver = VtpReceiver(desk.inbox.receive, fail, port=0)
+    receiver = VtpReceiver(desk.inbox.receive_all, fail, port=0)
     receiver.start()
     try:
         assert send(SWIFT, port=receiver.port).ack
@@ -226,7 +226,7 @@ def test_what_fails_after_the_acknowledgement_ends_nothing(desk: Any, caplog: py
 
 
 def test_a_taken_port_is_told(desk: Any, receiver: VtpReceiver) -> None:
-    second = VtpReceiver(desk.inbox.receive, desk.act, port=receiver.port)
+    second = VtpReceiver(desk.inbox.receive_all, desk.act, port=receiver.port)
     with pytest.raises(CannotListen, match=rf"127.0.0.1:{receiver.port}: Address already in use; is another"):
         second.start()
     second.stop()
@@ -234,7 +234,7 @@ def test_a_taken_port_is_told(desk: Any, receiver: VtpReceiver) -> None:
 
 def test_it_can_be_stopped_and_started_again_on_the_same_port(desk: Any) -> None:
     interval_s = sys.getswitchinterval()
-    receiver = VtpReceiver(desk.inbox.receive, desk.act, port=0)
+    receiver = VtpReceiver(desk.inbox.receive_all, desk.act, port=0)
     for _ in range(3):
         receiver.start()
         receiver.start()
@@ -287,8 +287,8 @@ def test_a_receiver_that_talks_nonsense_is_told(free_port: int, answer: bytes, r
 
 
 def test_reasons_with_odd_characters_survive_the_way(desk: Any) -> None:
-    def refuse(_raw: bytes, _source: str, _last_byte_s: float) -> Any:
-        raise NotStored("<full> & \x00 'quoted' ünï", "ivo://a/b#<c>")
+    def refuse(arrivals: Any) -> Any:
+        return [NotStored("<full> & \x00 'quoted' ünï", "ivo://a/b#<c>") for _ in arrivals]
 
     receiver = VtpReceiver(refuse, desk.act, port=0)
     receiver.start()
