@@ -30,8 +30,12 @@ from instruments.indi import (
 from instruments.instrument import Instrument
 from instruments.pyros.camera import PyrosCamera
 from instruments.pyros.dome import PyrosDome
+from instruments.pyros.filter_wheel import PyrosFilterWheel
+from instruments.pyros.focuser import PyrosFocuser
 from instruments.pyros.plc import PyrosPlc
+from instruments.pyros.rotator import PyrosRotator
 from instruments.pyros.telescope import PyrosTelescope
+from instruments.pyros.weather import PyrosSafetyMonitor, PyrosWeatherStation
 
 _Make = Callable[[str, str, Clock], Instrument[Any]]
 
@@ -40,8 +44,13 @@ _BACK_ENDS: dict[str, dict[str, _Make]] = {
         "telescope": PyrosTelescope,
         "camera_vis": PyrosCamera,
         "camera_nir": PyrosCamera,
+        "filter_wheel": PyrosFilterWheel,
+        "focuser": PyrosFocuser,
+        "rotator": PyrosRotator,
         "dome": PyrosDome,
         "plc": PyrosPlc,
+        "weather_station": PyrosWeatherStation,
+        "safety_monitor": PyrosSafetyMonitor,
     },
     "indi": {
         "telescope": IndiTelescope,
