@@ -125,8 +125,7 @@ class IndiDevice(Generic[S]):
             spare.close()
             if self._blobs:
                 self._session.link.send(write_enable_blob(self.address.device))
-            for name, values in (write for writes in self._settings.values() for write in writes):
-                self._session.link.send(self._vector("connect", name, values))
+            self._tell_settings(self._session)
         try:
             self.read(max(end - time.monotonic(), 0.2))
         except InstrumentError as error:
@@ -298,6 +297,14 @@ class IndiDevice(Generic[S]):
         # A driver ignores a vector that isn't whole.  A switch of one choice has its other members off.
         rest = {m: False for m in vector.values} if vector.kind == "Switch" else dict(vector.values)
         return write_vector(vector.kind, self.address.device, name, {**rest, **values})
+
+    def _tell_settings(self, session: Session) -> None:
+        there = session.table.view()
+        for name, values in (write for writes in self._settings.values() for write in writes):
+            if name in there:
+                session.link.send(self._vector("connect", name, values))
+            else:
+                logger.warning("%s: the device has no %s now; it was not set again", self.name, name)
 
     def _new_session(self) -> Session:
         return Session(self.name, self.address, self.clock, self.describe, self._lost)

@@ -14,6 +14,7 @@ from instruments.indi.table import Table, View
 
 _CONNECTION = "CONNECTION"
 _LIST_S = 0.5
+_BURST_S = 0.05
 
 
 class Session:
@@ -72,6 +73,7 @@ class Session:
         if not self._wait(lambda view: all(name in view for name in needs), end):
             lacking = ", ".join(name for name in needs if name not in self.table.view())
             raise self._error(self.why or f"{device!r} has no {lacking}")
+        self._wait_for_the_rest(end)
         self._connected = True
 
     def close(self) -> None:
@@ -82,6 +84,13 @@ class Session:
 
     def _wait(self, ready: Callable[[View], bool], end: float) -> bool:
         return self.table.wait(ready, max(end - time.monotonic(), 0.05))
+
+    def _wait_for_the_rest(self, end: float) -> None:
+        """Wait until the driver defines no more: it does so in one burst, and tells no end of it."""
+        known = -1
+        while known != len(self.table.view()) and time.monotonic() < end:
+            known = len(self.table.view())
+            self.table.wait(lambda view, known=known: len(view) != known, _BURST_S)
 
     def _who_is_there(self, end: float) -> str:
         if self.why:
