@@ -1,7 +1,8 @@
 """Visibility, constraints and the planner."""
 
-from pyros_kernel.scheduling.block import Block, Placement, Plan, Rejection, Search, Transition
+from pyros_kernel.scheduling.block import Block, Transition
 from pyros_kernel.scheduling.night import NightTimes, NoNight
+from pyros_kernel.scheduling.outcome import Placement, Plan, Rejection, Search
 from pyros_kernel.scheduling.place import location_of, night_name
 from pyros_kernel.scheduling.planner import plan
 from pyros_kernel.scheduling.sky import Moon, Sky, altitude_curve, azimuth, night_of

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
+
+if TYPE_CHECKING:
+    from pyros_kernel.scheduling.constraints import Constraint
+    from pyros_kernel.scheduling.ephemeris import Moving
 
 Id = int | str
 
@@ -27,6 +31,16 @@ class Block:
     :param fixed_start_unix_s: when it began, for what runs already: it stays, whatever its constraints say
     :param name: what people call it, for the words of reasons
     :param value: what it is worth when plans are made by value; priority times duration if left out
+    :param constraints: further ones, see :mod:`pyros_kernel.scheduling.constraints`
+    :param windows: several windows, any of which must hold the whole of it
+    :param programme: whose quota it counts to
+    :param group: blocks of one group are placed all or none
+    :param mandatory: placed before anything that is not
+    :param after: id of the block that it follows, as in a monitoring series; it is placed only if that one is
+    :param gap_s: least and greatest time from the start of that one to its own
+    :param preferred_unix_s: a start that is liked best; with quality it loses half its worth six hours away
+    :param moving: where a target that moves is, see :mod:`pyros_kernel.scheduling.ephemeris`; ra and dec are then
+        those of its first row
     :raises ValueError: for a number that makes no sense
     """
 
@@ -44,6 +58,15 @@ class Block:
     fixed_start_unix_s: float | None = None
     name: str = ""
     value: float | None = None
+    constraints: tuple[Constraint, ...] = ()
+    windows: tuple[tuple[float, float], ...] = ()
+    programme: str = ""
+    group: Id | None = None
+    mandatory: bool = False
+    after: Id | None = None
+    gap_s: tuple[float, float] = (0.0, float("inf"))
+    preferred_unix_s: float | None = None
+    moving: Moving | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no sky can fulfil because it is no number, or out of its range."""
@@ -58,8 +81,11 @@ class Block:
         limits = self.min_altitude_deg, self.max_sun_altitude_deg, self.min_moon_separation_deg
         if not all(map(isfinite, limits)):
             raise ValueError(f"block {self.id}: altitude, Sun and Moon limits must be numbers, got {limits}")
-        if self.window is not None and not self.window[0] < self.window[1]:
-            raise ValueError(f"block {self.id}: its window ends before it begins: {self.window}")
+        for window in self.allowed:
+            if not window[0] < window[1]:
+                raise ValueError(f"block {self.id}: its window ends before it begins: {window}")
+        if not 0 <= self.gap_s[0] <= self.gap_s[1]:
+            raise ValueError(f"block {self.id}: gap must be the least and the greatest seconds, got {self.gap_s}")
 
     @classmethod
     def make(
@@ -87,6 +113,11 @@ class Block:
         return max(self.priority, 0.0) * self.duration_s if self.value is None else self.value
 
     @property
+    def allowed(self) -> tuple[tuple[float, float], ...]:
+        """Its windows; none if it may be at any time."""
+        return self.windows if self.window is None else (self.window, *self.windows)
+
+    @property
     def label(self) -> str:
         """What to call it in a sentence."""
         return self.name or str(self.id)
@@ -104,65 +135,3 @@ class Transition:
     slew_rate_deg_s: float | None = 2.0
     settle_s: float = 5.0
     filter_change_s: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Ask for the plan of most value, in place of strict priority.
-
-    The same seed and iterations give the same plan, on any machine.
-
-    :param iterations: steps of the search, some milliseconds each; 0 for the first plan
-    :param gap: stop searching when no better plan can be better by more than this share
-    :param stop: asked before each step whether to end early
-    """
-
-    iterations: int = 300
-    seed: int = 0
-    gap: float = 0.0
-    stop: Callable[[], bool] = lambda: False
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """A block that found its place.
-
-    :param why: why it lies there, in words
-    :param transition_s: time kept free before its start for getting there from the block before
-    """
-
-    id: Id
-    start_unix_s: float
-    end_unix_s: float
-    why: str
-    transition_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A block that found none, and the reason in words with numbers."""
-
-    id: Id
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A plan: ``placed`` in order of time, ``rejected`` in order of priority.
-
-    :param bound: the value that no plan can exceed; None where it was made by strict priority
-    """
-
-    start_unix_s: float
-    end_unix_s: float
-    placed: tuple[Placement, ...] = field(default=())
-    rejected: tuple[Rejection, ...] = field(default=())
-    value: float = 0.0
-    bound: float | None = None
-
-    @property
-    def gap(self) -> float | None:
-        """By what share of its bound the plan may be short of the best one at most; None without a bound."""
-        if self.bound is None:
-            return None
-        return 0.0 if self.bound <= 0 else max(0.0, 1.0 - self.value / self.bound)

@@ -2,80 +2,146 @@
 
 Lagrangian relaxation of "one thing at a time" (the bound of the time-indexed linear programme), by subgradient
 steps (Polyak 1969; Fisher 1981, Management Science 27, 1).  The price is constant within cells, so that the
-cheapest start of a block lies at a breakpoint, and the bound is exact for continuous starts.
+cheapest start of a block lies at a breakpoint, and the bound is exact for continuous starts.  Where what a block
+is worth depends on its start, it is smooth enough between two breakpoints to be bounded by their values.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from pyros_kernel.scheduling.candidates import Candidates
+from pyros_kernel.scheduling.candidates import Candidates, Ints
 from pyros_kernel.scheduling.earth import Floats
 
 _CELL_S = 180.0
-_PATIENCE = 6
+_PATIENCE = 12
+_BENT = 2e-5  # by so much a value between two breakpoints may exceed the larger of theirs, as a share
 
 
-def upper_bound(c: Candidates, reached: float, iterations: int = 150) -> float:
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What time costs when the night is short, and what each block would gain at that price.
+
+    :param bound: the value that no plan can exceed
+    :param begin_unix_s: begin of the first cell; each is ``cell_s`` long
+    :param left: value of all time from the begin of each cell on, shape (cells + 1,)
+    :param gain: best profit of each block if it starts in a cell or later, shape (N, cells + 1)
+    :param excess: price of each quota, per second
+    :param best_start: the start at which each block gains that, shape (N, cells + 1); -inf if it gains nothing
+    """
+
+    bound: float
+    begin_unix_s: float
+    cell_s: float
+    left: Floats
+    gain: Floats
+    excess: Floats
+    best_start: Floats
+
+    def left_at(self, unix_s: Floats) -> Floats:
+        """Give the value of all time after some moments."""
+        x = np.clip((unix_s - self.begin_unix_s) / self.cell_s, 0, len(self.left) - 1)
+        return np.interp(x, np.arange(len(self.left)), self.left)
+
+    def cell(self, unix_s: Floats) -> Ints:
+        """Give the cells of some moments; before the first is the first."""
+        return np.clip((unix_s - self.begin_unix_s) / self.cell_s, 0, len(self.left) - 1).astype(np.int64)
+
+
+def upper_bound(c: Candidates, reached: float, iterations: int = 400) -> float:
     """Bound the value of every plan from above.
 
     :param reached: value of a plan that is known; the steps are measured by it
     """
+    return market(c, reached, iterations).bound
+
+
+def market(c: Candidates, reached: float, iterations: int = 400) -> Market:
+    """Find prices at which the blocks that pay are worth as little as possible together."""
     if not len(c.value):
-        return 0.0
+        return Market(max(0.0, reached), 0.0, _CELL_S, np.zeros(1), np.zeros((0, 1)), np.zeros(0), np.zeros((0, 1)))
     prices = _Prices(c)
-    best = float(c.value.sum())
-    price: Floats = np.zeros(prices.cells, dtype=np.float64)
+    price: Floats = np.zeros(prices.cells + len(c.quota_s), dtype=np.float64)
+    best, best_price = np.inf, price
     step, waited = 1.0, 0
     for _ in range(iterations):
         bound, slope = prices.bound(price)
         waited = 0 if bound < best * (1 - 1e-4) else waited + 1
-        best = min(best, bound)
+        if bound < best:
+            best, best_price = bound, price
         if waited > _PATIENCE:
             step, waited = step / 2, 0
         norm = float(slope @ slope)
-        if norm == 0 or best <= reached * (1 + 1e-9):
+        if norm == 0 or best <= reached * (1 + 1e-9) or step < 1e-3:
             break
         price = np.maximum(price - slope * (step * (bound - reached) / norm), 0.0)
-    return max(best, reached)
+    return prices.market(best_price, max(best, reached))
 
 
 class _Prices:
-    """The relaxed problem under a price for each cell of time."""
+    """The relaxed problem under a price for each cell of time, and for each quota."""
 
     def __init__(self, c: Candidates) -> None:
-        self._value = c.value
+        self._c = c
         # Each block holds the telescope at least until the nearest other one can begin.
         other = c.transition_s + np.where(np.eye(len(c.value), dtype=bool), np.inf, 0.0)
         nearest = other.min(axis=1)
         held = c.duration_s + np.where(np.isfinite(nearest), nearest, 0.0)
-        begin = float(c.first[np.isfinite(c.first)].min())
+        self._begin = float(c.first[np.isfinite(c.first)].min())
         end = float((c.last.max(axis=1) + held).max())
-        self.cells = max(1, int(np.ceil((end - begin) / _CELL_S)))
-        edges: Floats = begin + np.arange(self.cells + 1, dtype=np.float64) * _CELL_S
+        self.cells = max(1, int(np.ceil((end - self._begin) / _CELL_S)))
+        edges: Floats = self._begin + np.arange(self.cells + 1, dtype=np.float64) * _CELL_S
         starts = [_breakpoints(c, k, float(held[k]), edges) for k in range(len(c.value))]
-        self._offset = np.concatenate([[0], np.cumsum([len(s) for s in starts])[:-1]]).astype(np.int64)
+        count = np.array([len(s) for s in starts])
+        self._offset = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(np.int64)
         flat = np.concatenate(starts)
-        count = [len(s) for s in starts]
-        self._from = (flat - begin) / _CELL_S
-        self._to = (flat + np.repeat(held, count) - begin) / _CELL_S
+        self._from = (flat - self._begin) / _CELL_S
+        self._to = (flat + np.repeat(held, count) - self._begin) / _CELL_S
         self._group = np.repeat(np.arange(len(starts)), count)
         self._ones: Floats = np.ones(self.cells, dtype=np.float64)
+        # A hair above the larger neighbour, so that no start between two breakpoints is worth more.
+        self._value = c.value_at(self._group, flat) * (1.0 if c.quality is None else 1 + _BENT)
 
     def bound(self, price: Floats) -> tuple[float, Floats]:
-        """Give the bound at a price (value per cell), and its slope there."""
-        paid = np.concatenate([[0.0], np.cumsum(price)])
-        cost = _between(paid, price, self._to) - _between(paid, price, self._from)
-        cheapest = np.minimum.reduceat(cost, self._offset)
-        profit = self._value - cheapest
+        """Give the bound at a price (value per cell, then per second of each quota), and its slope there."""
+        c, time, excess = self._c, price[: self.cells], price[self.cells :]
+        profit_at = self._profits(time, excess)
+        profit = np.maximum.reduceat(profit_at, self._offset)
         taken = np.flatnonzero(profit > 0)
-        bound = float(price.sum() + profit[taken].sum())
-        at_best = np.flatnonzero(cost <= cheapest[self._group] + 1e-9)
+        bound = float(time.sum() + excess @ c.quota_s + profit[taken].sum())
+        at_best = np.flatnonzero(profit_at >= profit[self._group] - 1e-9)
         _, first = np.unique(self._group[at_best], return_index=True)
         chosen = at_best[first][taken]
         # Each cell offers itself once; what it is asked for more than that is too much at this price.
         asked = _behind(self._from[chosen], self.cells) - _behind(self._to[chosen], self.cells)
-        return bound, self._ones - asked
+        if not len(excess):
+            return bound, self._ones - asked
+        use = np.bincount(c.quota_of[taken] + 1, c.duration_s[taken], minlength=len(excess) + 1)[1:]
+        return bound, np.concatenate([self._ones - asked, (c.quota_s - use) / _CELL_S])
+
+    def market(self, price: Floats, bound: float) -> Market:
+        """Say what everything costs and gains at a price."""
+        time, excess = price[: self.cells], price[self.cells :]
+        left = np.concatenate([np.cumsum(time[::-1])[::-1], [0.0]])
+        profit, cell = self._profits(time, excess), self._from.astype(np.int64)
+        gain, start = (np.full((len(self._c.value), self.cells + 1), fill) for fill in (0.0, -np.inf))
+        rising = np.argsort(profit, kind="stable")
+        rising = rising[profit[rising] > 0]
+        gain[self._group[rising], cell[rising]] = profit[rising]
+        start[self._group[rising], cell[rising]] = self._begin + _CELL_S * self._from[rising]
+        for k in range(self.cells - 1, -1, -1):
+            later = gain[:, k + 1] > gain[:, k]
+            gain[later, k], start[later, k] = gain[later, k + 1], start[later, k + 1]
+        return Market(bound, self._begin, _CELL_S, left, gain, excess, start)
+
+    def _profits(self, time: Floats, excess: Floats) -> Floats:
+        paid = np.concatenate([[0.0], np.cumsum(time)])
+        profit = self._value - (_between(paid, time, self._to) - _between(paid, time, self._from))
+        if len(excess):
+            profit -= (np.append(excess, 0.0)[self._c.quota_of] * self._c.duration_s)[self._group]
+        return profit
 
 
 def _behind(positions: Floats, cells: int) -> Floats:

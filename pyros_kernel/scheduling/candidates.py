@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyros_kernel.scheduling.block import Block, Transition
 from pyros_kernel.scheduling.earth import Floats
 from pyros_kernel.scheduling.visibility import Visibility
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,10 @@ class Candidates:
     :param transition_s: from the row's block to the column's, shape (N, N)
     :param fixed: which of them run already, in order of time
     :param spans: the same starts as lists, and ``steps`` the transitions: scalar work is faster on them
+    :param quality: share of the value, by start, shape (N, G), on a grid of times; None if all starts are equal
+    :param quota_of: which quota each counts to, shape (N,), -1 for none; ``quota_s`` what each quota allows
+    :param after: which block each must follow, shape (N,), -1 for none; ``gap_s`` from start to start, shape (N, 2)
+    :param bonus: part of ``value`` that only says that it must be placed
     """
 
     first: Floats
@@ -33,12 +40,41 @@ class Candidates:
     fixed: tuple[int, ...]
     spans: list[list[tuple[float, float]]]
     steps: list[list[float]]
+    quality: Quality | None = None
+    quota_s: Floats = field(default_factory=lambda: np.zeros(0))
+    quota_of: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    after: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    gap_s: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    bonus: float = 0.0
+
+    @property
+    def linked(self) -> bool:
+        """Whether some must follow others."""
+        return bool((self.after >= 0).any())
+
+    def value_at(self, which: Ints, start_unix_s: Floats) -> Floats:
+        """Give what some blocks are worth at some starts."""
+        value = self.value[which]
+        return value if self.quality is None else value * self.quality.at(which, start_unix_s)
 
     @classmethod
-    def of(cls, queue: Sequence[tuple[Block, Visibility]], transition: Transition) -> Candidates:
-        """Gather them; a running block may start only when it did, and is worth nothing more."""
+    def of(
+        cls,
+        queue: Sequence[tuple[Block, Visibility]],
+        transition: Transition,
+        *,
+        quotas: Mapping[str, float] | None = None,
+        quality: Quality | None = None,
+        ready: Sequence[float] | None = None,
+    ) -> Candidates:
+        """Gather them; a running block may start only when it did, and is worth nothing more.
+
+        :param quotas: seconds that each programme may have
+        :param ready: earliest start of each, for the way from where the telescope stands
+        """
         blocks, seen = [block for block, _ in queue], [v for _, v in queue]
-        starts = [_starts(block, v) for block, v in queue]
+        soonest = ready if ready is not None else [-np.inf] * len(blocks)
+        starts = [_starts(block, v, at) for (block, v), at in zip(queue, soonest, strict=True)]
         width = max((len(s) for s in starts), default=1)
         first, last = np.full((len(blocks), width), np.inf), np.full((len(blocks), width), -np.inf)
         for k, spans in enumerate(starts):
@@ -46,7 +82,14 @@ class Candidates:
                 first[k, i], last[k, i] = a, b
         running = [k for k, block in enumerate(blocks) if block.fixed_start_unix_s is not None]
         value = np.array([block.worth for block in blocks])
+        must = np.array([block.mandatory for block in blocks], dtype=bool)
+        must[running] = False
+        bonus = 2.0 * float(value.sum()) if must.any() else 0.0
+        value[must] += bonus
         value[running] = 0.0
+        row = {block.id: k for k, block in enumerate(blocks)}
+        limits = dict(quotas or {})
+        place = {name: k for k, name in enumerate(limits)}
         between = _transitions(blocks, seen, transition)
         return cls(
             first,
@@ -57,17 +100,44 @@ class Candidates:
             tuple(sorted(running, key=lambda k: float(first[k, 0]))),
             starts,
             between.tolist(),
+            quality,
+            np.array(list(limits.values()), dtype=np.float64),
+            np.array([place.get(block.programme, -1) for block in blocks], dtype=np.int64),
+            np.array([row.get(block.after, -1) if block.after is not None else -1 for block in blocks], dtype=np.int64),
+            np.array([block.gap_s for block in blocks], dtype=np.float64).reshape(-1, 2),
+            bonus,
         )
 
 
-def _starts(block: Block, seen: Visibility) -> list[tuple[float, float]]:
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What share of its value a block brings, by its start.
+
+    :param begin_unix_s: of the grid; its points are ``step_s`` apart
+    :param share: shape (N, G)
+    """
+
+    begin_unix_s: float
+    step_s: float
+    share: Floats
+
+    def at(self, which: Ints, start_unix_s: Floats) -> Floats:
+        """Give the shares of some blocks at some starts."""
+        x = np.clip((start_unix_s - self.begin_unix_s) / self.step_s, 0, self.share.shape[1] - 1.000001)
+        k = x.astype(np.int64)
+        low = self.share[which, k]
+        return low + (x - k) * (self.share[which, k + 1] - low)
+
+
+def _starts(block: Block, seen: Visibility, ready_unix_s: float) -> list[tuple[float, float]]:
     if block.fixed_start_unix_s is not None:
         return [(block.fixed_start_unix_s, block.fixed_start_unix_s)]
-    return [(a, b - block.duration_s) for a, b in seen.together if b - a >= block.duration_s]
+    possible = ((max(a, ready_unix_s), b - block.duration_s) for a, b in seen.together)
+    return [(a, b) for a, b in possible if a <= b]
 
 
 def _transitions(blocks: Sequence[Block], seen: Sequence[Visibility], transition: Transition) -> Floats:
-    total = np.full((len(blocks), len(blocks)), transition.settle_s)
+    total = np.full((len(blocks), len(blocks)), transition.settle_s, dtype=np.float64)
     if transition.slew_rate_deg_s is not None:
         directions = np.array([v.direction for v in seen]).reshape(-1, 3)
         # From the cosine, which is good to an arcsecond at zero: enough for a slew.

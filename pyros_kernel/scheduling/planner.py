@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pyros_kernel.scheduling.block import Block, Id, Placement, Plan, Rejection, Search, Transition
+from pyros_kernel.scheduling.block import Block, Id, Transition
 from pyros_kernel.scheduling.candidates import Candidates
 from pyros_kernel.scheduling.intervals import complement, union
+from pyros_kernel.scheduling.outcome import Placement, Plan, Rejection, Search
 from pyros_kernel.scheduling.search import best_route
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.scheduling.timeline import Timeline

@@ -11,12 +11,9 @@ from itertools import pairwise
 from math import inf
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyros_kernel.scheduling.candidates import Candidates
+from pyros_kernel.scheduling.candidates import Candidates, Ints
 from pyros_kernel.scheduling.earth import Floats
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +31,21 @@ class Route:
         steps = [c.steps[a][b] for a, b in pairwise(order)]
         earliest: list[float] = []
         arrival = -inf
+        links = {int(c.after[k]): k for k in order if c.after[k] >= 0} if c.linked else {}
+        held = {*links, *links.values()}
+        due_by: dict[int, float] = {}
         for k, block in enumerate(order):
+            if held and c.after[block] >= 0:
+                if block not in due_by:
+                    return None
+                arrival = max(arrival, due_by[block] + float(c.gap_s[block, 0]))
             start = next((max(a, arrival) for a, b in c.spans[block] if arrival <= b), None)
             if start is None:
                 return None
+            if held and c.after[block] >= 0 and start > due_by[block] + float(c.gap_s[block, 1]):
+                return None
+            if block in links:
+                due_by[links[block]] = start
             earliest.append(start)
             if k < len(steps):
                 arrival = start + duration[k] + steps[k]
@@ -47,13 +55,14 @@ class Route:
             limit = due - duration[k]
             # Rounding may put the limit a hair before the earliest start, which is always good enough.
             latest[k] = max((min(b, limit) for a, b in c.spans[order[k]] if a <= limit), default=earliest[k])
-            latest[k] = max(latest[k], earliest[k])
+            # What follows another in time waits for nobody: its distance must hold.
+            latest[k] = earliest[k] if order[k] in held else max(latest[k], earliest[k])
             due = latest[k] - (steps[k - 1] if k else 0.0)
         return cls(order, np.array(earliest), np.array(latest))
 
     def value(self, c: Candidates) -> float:
         """Give what it is worth."""
-        return float(c.value[list(self.order)].sum())
+        return float(c.value_at(np.array(self.order, dtype=np.int64), self.earliest).sum())
 
     def best_insertion(self, c: Candidates, pool: Ints, power: float) -> tuple[int, int] | None:
         """Find the block of ``pool`` and the position where it brings most value for the time it adds.
@@ -81,9 +90,20 @@ class Route:
     def filled(self, c: Candidates, pool: Ints, power: float) -> Route:
         """Insert from ``pool`` until nothing fits any more."""
         route = self
+        if c.linked:
+            pool = pool[c.after[pool] < 0]
+        room = c.quota_s.copy()
+        for k in self.order if len(room) else ():
+            room[c.quota_of[k]] -= c.duration_s[k] if c.quota_of[k] >= 0 else 0.0
+        if len(room):
+            pool = pool[c.duration_s[pool] <= np.append(room, inf)[c.quota_of[pool]]]
         while len(pool) and (found := route.best_insertion(c, pool, power)) is not None:
             block, position = found
             longer = Route.through(c, (*route.order[:position], block, *route.order[position:]))
             pool = pool[pool != block]
-            route = longer if longer is not None else route
+            if longer is not None:
+                route = longer
+                if len(room) and c.quota_of[block] >= 0:
+                    room[c.quota_of[block]] -= c.duration_s[block]
+                    pool = pool[c.duration_s[pool] <= np.append(room, inf)[c.quota_of[pool]]]
         return route

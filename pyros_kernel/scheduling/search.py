@@ -1,19 +1,28 @@
-"""Make a plan of most value: insert greedily, then ruin a part and recreate it, again and again.
+"""Make a plan of most value: insert greedily, price the night, build it forward, then build parts of it anew.
 
-Ruin and recreate with simulated annealing: Schrimpf et al. 2000, Journal of Computational Physics 159, 139.
+Parts are built by the same beam as the whole (:mod:`pyros_kernel.scheduling.beam`), with what lies before and
+after held where it is; a plan that is a little worse may be gone on from (large neighbourhood search: Shaw 1998,
+CP-98, 417; acceptance as Schrimpf et al. 2000, Journal of Computational Physics 159, 139).
 """
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
+
 import numpy as np
 
-from pyros_kernel.scheduling.block import Search
-from pyros_kernel.scheduling.bound import upper_bound
-from pyros_kernel.scheduling.candidates import Candidates
-from pyros_kernel.scheduling.route import Ints, Route
+from pyros_kernel.scheduling.beam import Beam, Leg
+from pyros_kernel.scheduling.bound import Market, market
+from pyros_kernel.scheduling.candidates import Candidates, Ints
+from pyros_kernel.scheduling.earth import Floats
+from pyros_kernel.scheduling.outcome import Search
+from pyros_kernel.scheduling.route import Route
 
 POWERS = (0.5, 0.75, 0.9, 1.0, 1.1)
-_WARMTH = 0.01  # of the value, at the start: by so much a step may make it worse
+_WARMTH = 0.004  # of the value, at the start: by so much a step may make it worse
+_WHOLE = ((3, 4), (10, 8))  # width and spread of the first beams, over the whole night
+_EACH = 48  # after so many parts comes a whole night with noise
 
 
 def greedy(c: Candidates) -> Route:
@@ -33,66 +42,106 @@ def best_route(c: Candidates, search: Search) -> tuple[Route, float]:
 
     :raises ValueError: if the running blocks overlap
     """
+    began_s = time.thread_time()
     route = greedy(c)
-    bound = upper_bound(c, route.value(c))
-    return improve(c, route, search, enough=bound * (1 - search.gap)), bound
+    prices = market(c, route.value(c))
+    return _Improver(c, prices, search, began_s).improved(route), prices.bound
 
 
-def improve(c: Candidates, route: Route, search: Search, enough: float) -> Route:
-    """Search for a better route.
+@dataclass(slots=True)
+class _Improver:
+    c: Candidates
+    market: Market
+    search: Search
+    began_s: float
 
-    :param enough: value at which to end
-    :return: the best one found, the given one at worst
-    """
-    rng = np.random.default_rng(search.seed)
-    best = current = route
-    for step in range(search.iterations):
-        if best.value(c) >= enough * (1 - 1e-9) or len(_outside(c, best)) == 0 or search.stop():
-            break
-        ruined = _ruined(c, current, rng)
-        if ruined is None:
-            continue
-        trial = ruined.filled(c, _outside(c, ruined), float(rng.uniform(0.5, 1.2)))
-        allowed = _WARMTH * best.value(c) * (1 - step / search.iterations) * float(rng.random()) ** 2
-        if trial.value(c) >= current.value(c) - allowed:
-            current = trial
-        if current.value(c) > best.value(c):
-            best = current
-    return best
+    def improved(self, route: Route) -> Route:
+        """Search for a better route; the given one at worst."""
+        c, search = self.c, self.search
+        rng = np.random.default_rng(search.seed)
+        beam = Beam(c, self.market)
+        enough = self.market.bound * (1 - search.gap) * (1 - 1e-9)
+        best = current = route
+        best_value = current_value = route.value(c)
+        for step in range(search.iterations):
+            if best_value >= enough or len(_outside(c, best)) == 0 or search.stop():
+                break
+            if time.thread_time() - self.began_s > search.cpu_s:
+                break
+            trial = self._whole(beam, step, rng) if self._is_whole(step) else self._part(beam, current, rng)
+            if trial is None:
+                continue
+            value = trial.value(c)
+            allowed = _WARMTH * best_value * (1 - step / search.iterations) * float(rng.random()) ** 3
+            if value >= current_value - allowed:
+                current, current_value = trial, value
+            if value > best_value + 1e-9:
+                best, best_value = trial, value
+        return best
+
+    @staticmethod
+    def _is_whole(step: int) -> bool:
+        return step < len(_WHOLE) or step % _EACH == 0
+
+    def _whole(self, beam: Beam, step: int, rng: np.random.Generator) -> Route | None:
+        if step < len(_WHOLE):
+            width, spread = _WHOLE[step]
+            return self._through(beam.build(beam.whole(), width, spread))
+        noise = self.c.value * rng.normal(0.0, 0.06, len(self.c.value))
+        return self._through(beam.build(beam.whole(), 6, 6, noise))
+
+    def _through(self, order: tuple[int, ...] | None) -> Route | None:
+        if order is None:
+            return None
+        route = Route.through(self.c, order)
+        return None if route is None else route.filled(self.c, _outside(self.c, route), 0.9)
+
+    def _part(self, beam: Beam, route: Route, rng: np.random.Generator) -> Route | None:
+        """Build a stretch of the night anew."""
+        c, order = self.c, route.order
+        length = int(rng.integers(2, 12))
+        first = int(rng.integers(-1, max(len(order) - 1, 0)))  # the last block before the stretch
+        after = min(first + 1 + length, len(order))
+        kept = (*order[: first + 1], *order[after:])
+        excluded = np.zeros(len(c.value), dtype=bool)
+        excluded[list(kept)] = True
+        pins = [(k, float(route.latest[i])) for i, k in enumerate(order) if first < i < after and k in c.fixed]
+        if after < len(order):
+            pins.append((order[after], float(route.latest[after])))
+            excluded[order[after]] = False
+        leg = Leg(
+            None if first < 0 else order[first],
+            -np.inf if first < 0 else float(route.earliest[first] + c.duration_s[order[first]]),
+            tuple(pins),
+            excluded,
+            self._used(kept, order[after] if after < len(order) else -1),
+            open_end=after == len(order),
+            began=self._began(route),
+        )
+        noise = c.value * rng.normal(0.0, float(rng.choice([0.0, 0.05, 0.2])), len(c.value))
+        built = beam.build(leg, int(rng.choice([3, 6, 12])), 6, noise, bucket_s=300.0)
+        if built is None:
+            return None
+        middle = built[:-1] if after < len(order) else built
+        whole = (*order[: first + 1], *middle, *order[after:])
+        return self._through(whole) if whole != order else None
+
+    def _used(self, kept: tuple[int, ...], but: int) -> Floats:
+        """Give how much of each quota blocks use."""
+        c = self.c
+        rows = np.array([k for k in kept if k != but and len(c.quota_s) and c.quota_of[k] >= 0], dtype=np.int64)
+        if not len(rows):
+            return np.zeros(len(c.quota_s))
+        used: Floats = np.bincount(c.quota_of[rows], c.duration_s[rows], minlength=len(c.quota_s)).astype(np.float64)
+        return used
+
+    def _began(self, route: Route) -> Floats | None:
+        if not self.c.linked:
+            return None
+        began = np.full(len(self.c.value), np.nan)
+        began[list(route.order)] = route.earliest
+        return began
 
 
 def _outside(c: Candidates, route: Route) -> Ints:
     return np.setdiff1d(np.arange(len(c.value)), np.array(route.order, dtype=np.int64))
-
-
-def _ruined(c: Candidates, route: Route, rng: np.random.Generator) -> Route | None:
-    """Take a stretch out, or a few here and there; half the time put one in that had no place."""
-    movable = [k for k, block in enumerate(route.order) if block not in c.fixed]
-    if not movable:
-        return None
-    if rng.random() < 0.5:
-        return _with_one_forced_in(c, route, rng)
-    count = int(rng.integers(1, min(6, len(movable)) + 1))
-    if rng.random() < 0.7:
-        at = int(rng.integers(0, len(movable) - count + 1))
-        out = set(movable[at : at + count])
-    else:
-        out = set(rng.choice(movable, count, replace=False).tolist())
-    return Route.through(c, tuple(block for k, block in enumerate(route.order) if k not in out))
-
-
-def _with_one_forced_in(c: Candidates, route: Route, rng: np.random.Generator) -> Route | None:
-    block = int(rng.choice(_outside(c, route)))
-    spans = c.spans[block]
-    a, b = spans[int(rng.integers(len(spans)))]
-    start = float(rng.uniform(a, b))
-    end = start + float(c.duration_s[block])
-    keep = [
-        (s, other)
-        for s, other in zip(route.earliest.tolist(), route.order, strict=True)
-        if other in c.fixed
-        or s + c.duration_s[other] + c.transition_s[other, block] <= start
-        or end + c.transition_s[block, other] <= s
-    ]
-    order = [other for _, other in sorted([*keep, (start, block)])]
-    return Route.through(c, tuple(order))

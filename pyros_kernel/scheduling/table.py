@@ -7,7 +7,7 @@ import numpy as np
 from astropy.table import QTable
 from astropy.time import Time
 
-from pyros_kernel.scheduling.block import Plan
+from pyros_kernel.scheduling.outcome import Plan
 
 
 def plan_as_table(plan: Plan) -> QTable:

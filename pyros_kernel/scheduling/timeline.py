@@ -69,7 +69,7 @@ class Timeline:
 
     def _move_s(self, difference: Floats) -> Floats:
         t = self._transition
-        move = np.full(difference.shape[:-1], t.settle_s)
+        move = np.full(difference.shape[:-1], t.settle_s, dtype=np.float64)
         if t.slew_rate_deg_s is not None:
             chord = np.linalg.norm(difference, axis=-1)
             move += np.degrees(2 * np.arcsin(np.minimum(chord / 2, 1.0))) / t.slew_rate_deg_s

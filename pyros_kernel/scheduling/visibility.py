@@ -12,12 +12,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyros_kernel.scheduling.block import Block
+from pyros_kernel.scheduling.conditions import Conditions
+from pyros_kernel.scheduling.constraints import Constraint
 from pyros_kernel.scheduling.earth import TURN_RAD_S, Floats
 from pyros_kernel.scheduling.intervals import Spans, intersection, union
 from pyros_kernel.scheduling.roots import crossings, refine
 from pyros_kernel.scheduling.sky import Sky
+from pyros_kernel.scheduling.target_view import TargetView
 
 _GRID_S = 300.0
+_FINE_S = 60.0  # where a margin may have corners
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """When one further constraint holds, and its best margin."""
+
+    constraint: Constraint
+    spans: Spans
+    best: float
+    best_unix_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +49,27 @@ class Visibility:
     moon: Spans
     window: Spans
     together: Spans
+    further: tuple[Further, ...] = ()
 
 
 class Visibilities:
     """Find the visibility of many blocks between two times.
 
     :param free: the times of the plan that are not blocked
+    :param everywhere: constraints of all blocks, as the horizon's mask
     :raises ValueError: if the times lie outside the sky's span
     """
 
-    def __init__(self, sky: Sky, start_unix_s: float, end_unix_s: float, free: Spans) -> None:
+    def __init__(
+        self,
+        sky: Sky,
+        start_unix_s: float,
+        end_unix_s: float,
+        free: Spans,
+        everywhere: Sequence[Constraint] = (),
+        conditions: Conditions | None = None,
+    ) -> None:
+        self._everywhere, self._conditions = tuple(everywhere), conditions
         self._sky, self._whole, self._free = sky, ((start_unix_s, end_unix_s),), free
         first, last = sky.span_unix_s
         if start_unix_s < first or end_unix_s > last:
@@ -70,12 +95,46 @@ class Visibilities:
             moon = separations.get(k, self._whole)
             if block.max_moon_illumination is not None:
                 moon = intersection(moon, self._moon_dark(block.max_moon_illumination))
-            window = self._whole if block.window is None else intersection(self._whole, (block.window,))
+            window = intersection(self._whole, union(block.allowed)) if block.allowed else self._whole
+            further: tuple[Further, ...] = ()
+            direction, top = directions[k], highest[k]
+            altitude = altitudes[k]
+            if block.moving is not None or block.constraints or self._everywhere:
+                view = TargetView(self._sky, direction, block.moving, self._conditions)
+                if block.moving is not None:
+                    altitude, moon, window, top, direction = self._moving(block, view, moon, window)
+                further = tuple(self._further(c, view) for c in (*self._everywhere, *block.constraints))
             together = self._free
-            for spans in (altitudes[k], sun, moon, window):
+            for spans in (altitude, sun, moon, window, *(f.spans for f in further)):
                 together = intersection(together, spans)
-            out.append(Visibility(directions[k], highest[k], altitudes[k], sun, moon, window, together))
+            out.append(Visibility(direction, top, altitude, sun, moon, window, together, further))
         return out
+
+    def _moving(
+        self, block: Block, view: TargetView, moon: Spans, window: Spans
+    ) -> tuple[Spans, Spans, Spans, tuple[float, float], Floats]:
+        """Give what depends on where a target that moves is."""
+        assert block.moving is not None
+        known = intersection(self._whole, (block.moving.span,))
+        altitude = intersection(known, self._where(lambda t: view.altitude_deg(t) - block.min_altitude_deg, _FINE_S))
+        if block.min_moon_separation_deg > 0:
+            limit = block.min_moon_separation_deg
+            moon = self._where(lambda t: view.moon_separation_deg(t) - limit, _FINE_S)
+            if block.max_moon_illumination is not None:
+                moon = intersection(moon, self._moon_dark(block.max_moon_illumination))
+        grid = np.linspace(*(known[0] if known else self._whole[0]), 200)
+        heights = view.altitude_deg(grid)
+        k = int(heights.argmax())
+        a, b = (altitude or known or self._whole)[0]
+        middle = view.directions(np.array([(a + b) / 2]))[:, 0]
+        return altitude, moon, intersection(window, known), (float(grid[k]), float(heights[k])), middle
+
+    def _further(self, constraint: Constraint, view: TargetView) -> Further:
+        grid = self._fine(_FINE_S)
+        margins = constraint.margin(view, grid)
+        k = int(margins.argmax())
+        spans = self._where(lambda t: constraint.margin(view, t), _FINE_S)
+        return Further(constraint, spans, float(margins[k]), float(grid[k]))
 
     def _altitudes(self, directions: Floats, blocks: Sequence[Block]) -> tuple[list[Spans], list[tuple[float, float]]]:
         (start, end) = self._whole[0]
@@ -140,9 +199,15 @@ class Visibilities:
             self._dark[limit] = union((*down, *faint))
         return self._dark[limit]
 
-    def _where(self, f: Callable[[Floats], Floats]) -> Spans:
-        values = f(self._grid)
-        return _spans_between(self._whole[0], bool(values[0] >= 0), crossings(f, self._grid, values))
+    def _fine(self, step_s: float) -> Floats:
+        start, end = self._whole[0]
+        return np.linspace(start, end, max(2, int(np.ceil((end - start) / step_s)) + 1))
+
+    def _where(self, f: Callable[[Floats], Floats], step_s: float = _GRID_S) -> Spans:
+        grid = self._fine(step_s)
+        # Infinite margins have no root between them: what is very good is good enough.
+        values = np.clip(f(grid), -1e9, 1e9)
+        return _spans_between(self._whole[0], bool(values[0] >= 0), crossings(f, grid, values))
 
 
 def _spans_between(whole: tuple[float, float], at_start: bool, roots: Floats) -> Spans:

@@ -1,0 +1,108 @@
+"""Targets that move: tables of positions, and Solar-system bodies by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import AltAz, SkyCoord, get_body, solar_system_ephemeris
+from astropy.time import Time
+
+from pyros_kernel.scheduling.earth import Floats
+from pyros_kernel.scheduling.sky import Sky
+
+_STEP_S = 600.0
+FRAMES = ("icrs", "altaz")
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """Where a target is, at some times; cubic between them (Catmull-Rom, on the sphere).
+
+    :param unix_s: in order, at least two
+    :param first_deg: right ascension (``icrs``, as seen from the site) or azimuth (``altaz``)
+    :param second_deg: declination or altitude
+    :raises ValueError: for a table that can't be interpolated
+    """
+
+    unix_s: tuple[float, ...]
+    first_deg: tuple[float, ...]
+    second_deg: tuple[float, ...]
+    frame: str = "icrs"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no table."""
+        if self.frame not in FRAMES:
+            raise ValueError(f"an ephemeris has the frame {' or '.join(FRAMES)}, got {self.frame!r}")
+        if not len(self.unix_s) == len(self.first_deg) == len(self.second_deg) >= 2:
+            raise ValueError("an ephemeris needs two rows or more, each with a time and two angles")
+        if any(a >= b for a, b in zip(self.unix_s[:-1], self.unix_s[1:], strict=True)):
+            raise ValueError("the times of an ephemeris must be in order, and none twice")
+
+    @classmethod
+    def body(cls, name: str, sky: Sky) -> Moving:
+        """Find a Solar-system body for a night, by astropy's built-in ephemeris (no network).
+
+        :raises ValueError: for a body that is not in it
+        """
+        known = [b for b in solar_system_ephemeris.bodies if b != "earth-moon-barycenter"]
+        if name.lower() not in known:
+            raise ValueError(f"no body {name!r}; astropy knows {', '.join(known)}")
+        first, last = sky.span_unix_s
+        times = np.arange(first, last + 1.0, _STEP_S)
+        # The moment's AltAz back to ICRS directions at infinity: topocentric, as a fixed star there would be given.
+        when = Time(times, format="unix")
+        with solar_system_ephemeris.set("builtin"):
+            seen = get_body(name.lower(), when, sky.location).transform_to(AltAz(obstime=when, location=sky.location))
+        far = SkyCoord(seen.az, seen.alt, frame=AltAz(obstime=when, location=sky.location)).icrs
+        return cls(tuple(times.tolist()), tuple(far.ra.deg.tolist()), tuple(far.dec.deg.tolist()))
+
+    @classmethod
+    def table(cls, when: Time, positions: SkyCoord) -> Moving:
+        """Make one from astropy objects: positions in any frame that turns into ICRS, or in AltAz."""
+        if isinstance(positions.frame, AltAz):
+            first, second, frame = positions.az, positions.alt, "altaz"
+        else:
+            first, second, frame = positions.icrs.ra, positions.icrs.dec, "icrs"
+        columns = (np.atleast_1d(a).tolist() for a in (when.utc.unix, first.to_value(u.deg), second.to_value(u.deg)))
+        times, one, two = columns
+        return cls(tuple(times), tuple(one), tuple(two), frame)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """When it is known."""
+        return self.unix_s[0], self.unix_s[-1]
+
+    def directions(self, sky: Sky, unix_s: Floats) -> Floats:
+        """Give the apparent direction at each time, in the sky's frame, shape (3, T)."""
+        knots = np.array(self.unix_s)
+        if self.frame == "icrs":
+            points = sky.directions(self.first_deg, self.second_deg)
+            return _smooth(knots, points, unix_s)
+        azimuth, altitude = np.radians(self.first_deg), np.radians(self.second_deg)
+        local = np.stack(
+            [np.cos(altitude) * np.sin(azimuth), np.cos(altitude) * np.cos(azimuth), np.sin(altitude)], axis=1
+        )
+        east, north, up = _smooth(knots, local, unix_s)
+        turned = (sky.earth.turned(axis, unix_s) for axis in (sky.earth.east, sky.earth.north, sky.earth.up))
+        return sum(part * axis for part, axis in zip((east, north, up), turned, strict=True))  # type: ignore[return-value]
+
+
+def _smooth(knots: Floats, points: Floats, at: Floats) -> Floats:
+    """Interpolate unit vectors, shape (N, 3), by a cubic with the slopes of the neighbours; shape (3, T)."""
+    slope = np.gradient(points, knots, axis=0)
+    k = np.clip(np.searchsorted(knots, at) - 1, 0, len(knots) - 2)
+    width = knots[k + 1] - knots[k]
+    t = np.clip((at - knots[k]) / width, 0.0, 1.0)[:, None]
+    a, b = points[k], points[k + 1]
+    m, n = slope[k] * width[:, None], slope[k + 1] * width[:, None]
+    value = (2 * t**3 - 3 * t**2 + 1) * a + (t**3 - 2 * t**2 + t) * m + (3 * t**2 - 2 * t**3) * b + (t**3 - t**2) * n
+    return (value / np.linalg.norm(value, axis=1)[:, None]).T
+
+
+def moving_from_rows(rows: Sequence[Sequence[float]], frame: str = "icrs") -> Moving:
+    """Make one from rows of (unix seconds, angle, angle)."""
+    times, first, second = zip(*rows, strict=True)
+    return Moving(tuple(times), tuple(first), tuple(second), frame)
