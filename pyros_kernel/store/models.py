@@ -1,6 +1,7 @@
 """Every model of the store, by name."""
 
 from pyros_kernel.store.alert import Alert, Strategy
+from pyros_kernel.store.lease import Lease, LeaseEvent
 from pyros_kernel.store.night import Night, PlacedSequence, Schedule
 from pyros_kernel.store.recipe import RecipeRecord, RecipeStatus, RecipeStep, StepStatus
 from pyros_kernel.store.request import (
@@ -28,6 +29,8 @@ __all__ = [
     "DeviceStatus",
     "Filter",
     "Image",
+    "Lease",
+    "LeaseEvent",
     "Night",
     "PlacedSequence",
     "Plan",
