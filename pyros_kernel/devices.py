@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from instruments import Camera, Dome, Instrument, InstrumentError, Plc, Telescope
 from instruments.connect import open_instrument
+from instruments.reconnect import Backoff
 from pyros_kernel.clock import Clock
 from pyros_kernel.safety import GatedDome, Verdict
+from pyros_kernel.safety.sun_gate import SUN_DEG, SunSafeTelescope
 from pyros_kernel.store import Channel, Device, DeviceKind
 
 logger = logging.getLogger(__name__)
@@ -18,6 +20,7 @@ logger = logging.getLogger(__name__)
 D = TypeVar("D")
 
 NEVER_ASKED = "not asked yet"
+_LONGEST_PAUSE_S = 2.0  # real seconds between two attempts to connect: a dome that comes back must be seen soon
 _CHANNELS = {DeviceKind.CAMERA_VIS: Channel.VIS, DeviceKind.CAMERA_NIR: Channel.NIR}
 
 
@@ -32,6 +35,7 @@ class Member:
     row: Device
     instrument: Instrument[object]
     error: str = NEVER_ASKED
+    backoff: Backoff = field(default_factory=lambda: Backoff(longest_s=_LONGEST_PAUSE_S))
 
     @property
     def usable(self) -> bool:
@@ -44,6 +48,7 @@ class Devices:
 
     :param rows: the store's devices; one without an address can't be reached and is left out
     :param verdict: what the dome's gate asks before it opens
+    :param place: the site's latitude and longitude (north and east), to keep the telescope off the Sun
     :param addresses: name → address, where a device is reached now, instead of its row's (simulators on free ports)
     """
 
@@ -53,6 +58,8 @@ class Devices:
         clock: Clock,
         verdict: Callable[[], Verdict],
         addresses: Mapping[str, str] | None = None,
+        *,
+        place: tuple[float, float],
     ) -> None:
         self.members: dict[str, Member] = {}
         for row in rows:
@@ -62,6 +69,9 @@ class Devices:
             instrument = open_instrument(row.kind.value, row.name, address, clock)
             if isinstance(instrument, Dome):
                 instrument = GatedDome(instrument, verdict)
+            if isinstance(instrument, Telescope):
+                distance_deg = float(row.settings.get("sun_distance_deg", SUN_DEG))
+                instrument = SunSafeTelescope(instrument, clock, *place, distance_deg)
             self.members[row.name] = Member(row, instrument)
 
     @property
@@ -112,12 +122,16 @@ class Devices:
     def refresh(self, name: str) -> object | None:
         """Read a device's state, connecting first where there is no link; never raises for a dead one.
 
+        A device that can't be reached is tried again after pauses that grow.
+
         :return: the state, or None, with the reason in its :class:`Member`
         """
         member = self.members[name]
+        if not member.instrument.connected and not member.backoff.due:
+            return None
         try:
             if not member.instrument.connected:
-                member.instrument.connect(timeout_s=1.0)
+                self._connect(member)
             state = member.instrument.state(timeout_s=1.0)
         except InstrumentError as error:
             if member.error != error.what:
@@ -128,6 +142,14 @@ class Devices:
             logger.info("%s answers at %s", name, member.instrument.address)
         member.error = ""
         return state
+
+    def _connect(self, member: Member) -> None:
+        try:
+            member.instrument.connect(timeout_s=1.0)
+        except InstrumentError:
+            member.backoff.failed()
+            raise
+        member.backoff.worked()
 
     def disconnect(self) -> None:
         """Give all links back."""

@@ -33,6 +33,7 @@ class PyrosCamera(Camera):
     def __init__(self, name: str, address: str, clock: Clock) -> None:
         super().__init__(name, address)
         self._device = Device(name, address, clock, partial(_state, name))
+        self._cooling: float | str | None = None
 
     @property
     def connected(self) -> bool:
@@ -45,8 +46,11 @@ class PyrosCamera(Camera):
         return self._device.last_state
 
     def connect(self, timeout_s: float = 5.0) -> None:
-        """Connect, and read the state once."""
+        """Connect, tell the cooler again what it was told, and read the state once."""
+        fresh = not self._device.connected
         self._device.connect(timeout_s)
+        if fresh and self._cooling is not None:
+            self._device.ask("SET", "COOLER", self._cooling)
 
     def state(self, timeout_s: float = DEADLINE_S) -> CameraState:
         """Read the state from the device."""
@@ -68,6 +72,7 @@ class PyrosCamera(Camera):
         operation: Operation[Any] = Operation(
             self.name, what, float(accepted.values["eta"]), on_cancel=lambda: self.abort(f"{what} was cancelled")
         )
+        operation.sent_monotonic_s = accepted.sent_monotonic_s
         check = partial(self._check_exposure, operation, int(accepted.values["frame"]))
         self._device.poller.follow(operation, check, _DETECTOR, accepted.sent_monotonic_s)
         return operation
@@ -76,14 +81,19 @@ class PyrosCamera(Camera):
         """Bring the filter ``name`` into the beam."""
         accepted = self._device.upload_and_do(self._device.command("SET", "FILTER", name), "FILTER")
         operation: Operation[Any] = Operation(self.name, f"set_filter {name}", float(accepted.values["eta"]))
+        operation.sent_monotonic_s = accepted.sent_monotonic_s
         check = partial(self._check_filter, operation, name)
         self._device.poller.follow(operation, check, _FILTER, accepted.sent_monotonic_s)
         return operation
 
     def set_cooling(self, setpoint: u.Quantity | None) -> None:
-        """Cool the detector to ``setpoint``, or switch the cooler off with None."""
+        """Cool the detector to ``setpoint``, or switch the cooler off with None.
+
+        A camera that comes back is told again.
+        """
         value = "off" if setpoint is None else float(setpoint.to_value(u.deg_C, u.temperature()))
         self._device.ask("SET", "COOLER", value)
+        self._cooling = value
 
     def _check_exposure(self, operation: Operation[Any], number: int, status: Status) -> None:
         if status["frame"] < number:

@@ -70,6 +70,7 @@ class PyrosDome(Dome):
         with self._device.poller.held():
             accepted = self._device.upload_and_do(upload, "GOTO")
             operation = self._operation(f"move_to {wanted_deg:.1f}°", float(accepted.values["eta"]))
+            operation.sent_monotonic_s = accepted.sent_monotonic_s
             check = partial(self._check_slit, operation, wanted_deg)
             self._device.poller.follow(operation, check, _SLIT, accepted.sent_monotonic_s)
         return operation
@@ -78,6 +79,7 @@ class PyrosDome(Dome):
         with self._device.poller.held():
             accepted = self._device.do(do)
             operation = self._operation(do.lower(), float(accepted.values["eta"]))
+            operation.sent_monotonic_s = accepted.sent_monotonic_s
             check = partial(self._check_shutter, operation, end, way)
             self._device.poller.follow(operation, check, _SHUTTER, accepted.sent_monotonic_s)
         return operation
