@@ -3,5 +3,31 @@
 from widgets.night import NightPanel
 from widgets.observed import Observed
 from widgets.panel import Panel
+from widgets.single import (
+    AgentsPanel,
+    AlertsPanel,
+    CameraPanel,
+    DevicesPanel,
+    LogPanel,
+    SafetyPanel,
+    SchedulePanel,
+    SkyPanel,
+    TelescopePanel,
+    WeatherPanel,
+)
 
-__all__ = ["NightPanel", "Observed", "Panel"]
+__all__ = [
+    "AgentsPanel",
+    "AlertsPanel",
+    "CameraPanel",
+    "DevicesPanel",
+    "LogPanel",
+    "NightPanel",
+    "Observed",
+    "Panel",
+    "SafetyPanel",
+    "SchedulePanel",
+    "SkyPanel",
+    "TelescopePanel",
+    "WeatherPanel",
+]

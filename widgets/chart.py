@@ -9,7 +9,7 @@ import anywidget
 import ipywidgets as W
 import traitlets as t
 
-from pyros_kernel.snapshot import NightView, SequenceView, Snapshot
+from pyros_kernel.snapshot import NightView, SequenceView, Snapshot, Spot
 from widgets.sequences import slot_text
 from widgets.tones import sequence_tone
 from widgets.words import esc
@@ -90,7 +90,7 @@ def curve(sequence: SequenceView) -> dict[str, Any]:
     }
 
 
-def short_name(sequence: SequenceView) -> str:
+def short_name(sequence: SequenceView | Spot) -> str:
     """Shorten an alert's name for a chart: its satellite and number, without the type of its packet."""
     words = sequence.name.split()
     return " ".join(w for w in words if "_" not in w) or sequence.name if sequence.is_alert else sequence.name

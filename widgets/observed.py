@@ -7,6 +7,36 @@ from typing import Protocol
 from pyros_kernel.snapshot import Snapshot
 
 
+class Answered(Protocol):
+    """What came back for an alert."""
+
+    @property
+    def ack(self) -> bool:
+        """Whether it was taken."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What was said, or why it was refused."""
+        ...
+
+
+class Alerts(Protocol):
+    """Where alerts are sent by hand."""
+
+    def send(self, path: str) -> Answered:
+        """Send a packet to the observatory's own port."""
+        ...
+
+
+class Agents(Protocol):
+    """The agents."""
+
+    def restart(self, name: str) -> object:
+        """Replace an agent by a new one; takes as long as the old one needs to end."""
+        ...
+
+
 class Observed(Protocol):
     """An observatory as a panel sees it.
 
@@ -43,4 +73,14 @@ class Observed(Protocol):
 
     def abort(self, reason: str) -> object:
         """Stop whatever moves or exposes, now."""
+        ...
+
+    @property
+    def alerts(self) -> Alerts:
+        """Where alerts are sent by hand."""
+        ...
+
+    @property
+    def agents(self) -> Agents:
+        """The agents."""
         ...

@@ -7,7 +7,12 @@ from pyros_kernel.snapshot import Snapshot
 from widgets.tones import safety_tone
 from widgets.words import age_text, esc, frame, nothing, pill
 
-_CONSEQUENCES = {"close": "park, then close", "close_now": "close at once"}
+CONSEQUENCES = {
+    "close": "park, then close",
+    "close_now": "close at once",
+    "pause": "hold observing",
+    "warn": "say so",
+}
 
 
 def safety_html(snapshot: Snapshot) -> str:
@@ -39,7 +44,12 @@ def why_not_safe(verdict: Verdict | None) -> str:
 
 
 def _leaf(reason: Reason) -> str:
-    consequence = _CONSEQUENCES.get(reason.consequence, reason.consequence)
+    parts = "".join(_leaf(part) for part in reason.parts)
+    return _line(reason) + (f'<li class="sources"><ul>{parts}</ul></li>' if parts else "")
+
+
+def _line(reason: Reason) -> str:
+    consequence = CONSEQUENCES.get(reason.consequence, reason.consequence)
     then = "" if reason.safety is Safety.SAFE or not consequence else f"<small>→ {esc(consequence)}</small>"
     age = "" if reason.text.endswith("old)") else f'<span class="num">{age_text(reason.age_s)}</span>'
     return (

@@ -43,8 +43,13 @@ def night_tone(status: str) -> str:
 
 def sequence_tone(sequence: SequenceView) -> str:
     """Tell the tone of a sequence; one that failed says so even when an alert asked for it."""
-    tone = _SEQUENCE.get(sequence.status, "idle")
-    return "alert" if sequence.is_alert and tone in ("idle", "busy", "ok") else tone
+    return status_tone(sequence.status, is_alert=sequence.is_alert)
+
+
+def status_tone(status: str, *, is_alert: bool = False) -> str:
+    """Tell the tone of a sequence's state."""
+    tone = _SEQUENCE.get(status, "idle")
+    return "alert" if is_alert and tone in ("idle", "busy", "ok") else tone
 
 
 def alert_tone(status: str) -> str:

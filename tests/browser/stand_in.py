@@ -12,6 +12,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -112,11 +113,11 @@ REJECTED = (
         "Vega field",
         "STANDARDS",
         "observable",
-        "never above 60.0° in this plan (highest 52.1° at 02:01 UTC)",
+        "never above 60.0° in this plan (highest 41.9° at 02:01 UTC)",
         None,
         None,
         curve=curve(279.2, 38.8),
-        why="never above 60.0° in this plan (highest 52.1° at 02:01 UTC)",
+        why="never above 60.0° in this plan (highest 41.9° at 02:01 UTC)",
         needs={"priority": "50", "altitude": "above 60°", "Sun": "below −18°"},
         min_altitude_deg=60.0,
     ),
@@ -136,6 +137,7 @@ DEVICES = (
         },
         0.8,
         False,
+        values={"altitude": 68.4, "azimuth": 121.9},
     ),
     DeviceView(
         "dome",
@@ -151,9 +153,10 @@ DEVICES = (
         "camera_vis",
         True,
         False,
-        {"state": "exposing 14 of 30 s", "filter": "r", "detector": "−90.1 °C"},
+        {"activity": "exposing", "filter": "r", "detector": "−90.1 °C"},
         0.9,
         False,
+        values={"remaining": 14.0},
     ),
     DeviceView(
         "cagire",
@@ -178,6 +181,8 @@ ALERTS = (
         70.0,
         12.0,
         {"parsed": 2.1, "stored": 6.4, "request": 11.8, "interrupt": 14.0, "slew": 19.3},
+        file="alerts/2026-11-23/swift.xml",
+        became="request 1046 “GRB 261123A”: executing",
     ),
     AlertView(
         2,
@@ -257,7 +262,14 @@ def night() -> Snapshot:
         verdict=verdict(),
         devices=DEVICES,
         images=(
-            ImageView("ddrago", "data/2026-11-22/ddrago-0042.fits", "GRB 261123A · r 30 s", NOW_S - 21, stars(4)),
+            ImageView(
+                "ddrago",
+                "data/2026-11-22/ddrago-0042.fits",
+                "GRB 261123A · r 30 s",
+                NOW_S - 21,
+                stars(4),
+                figures={"stars": 70.0, "fwhm_px": 3.8, "median": 18.0},
+            ),
             ImageView("cagire", "data/2026-11-22/cagire-0039.fits", "GRB 261123A · J 30 s", NOW_S - 190, stars(5)),
         ),
         placed=PLACED,
@@ -279,6 +291,13 @@ def stopped() -> Snapshot:
         NOW_S, time.monotonic(), 1.0, False, "COLIBRI, San Pedro Mártir", LATITUDE_DEG, LONGITUDE_DEG,
         math.nan, math.nan, math.nan, None, None,
     )  # fmt: skip
+
+
+class Answer(NamedTuple):
+    """What a receiver says."""
+
+    ack: bool
+    text: str
 
 
 class StandIn:
@@ -334,6 +353,21 @@ class StandIn:
 
     def abort(self, reason: str) -> None:
         self._note("abort", reason)
+
+    @property
+    def alerts(self) -> StandIn:
+        return self
+
+    @property
+    def agents(self) -> StandIn:
+        return self
+
+    def send(self, path: str) -> Answer:
+        self._note("send", path)
+        return Answer(True, "taken <as a copy>")
+
+    def restart(self, name: str) -> None:
+        self._note("restart", name)
 
     def _note(self, *command: str) -> None:
         if self.refusal:

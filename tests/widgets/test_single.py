@@ -1,0 +1,252 @@
+"""Panels that show one thing: what they show, what their buttons do, and that they leave nothing."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as W
+import numpy as np
+import pytest
+from astropy.io import fits
+from ipywidgets.widgets.widget import _instances
+
+import widgets
+from widgets.refresher import refresher
+from widgets.stretch import STRETCHES, histogram, stretched_png
+from widgets.why import what_would_change_it
+
+KINDS = [
+    widgets.AgentsPanel,
+    widgets.AlertsPanel,
+    widgets.CameraPanel,
+    widgets.DevicesPanel,
+    widgets.LogPanel,
+    widgets.SafetyPanel,
+    widgets.SchedulePanel,
+    widgets.SkyPanel,
+    widgets.TelescopePanel,
+    widgets.WeatherPanel,
+]
+
+
+@pytest.fixture
+def show(observatory: Any) -> Iterator[Callable[[type], Any]]:
+    """Make a panel of a kind that only ``panel.refresh()`` refreshes."""
+    made: list[Any] = []
+
+    def make(kind: type) -> Any:
+        panel = kind(observatory)
+        refresher.remove(panel)
+        made.append(panel)
+        return panel
+
+    yield make
+    for panel in made:
+        panel.close()
+
+
+def eventually(true: Callable[[], bool], panel: Any) -> None:
+    deadline = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < deadline, "it never became true"
+        time.sleep(0.01)
+        panel.refresh()
+
+
+def of_type(look: Any, panel: Any, name: str) -> Any:
+    [found] = [w for w in look(panel).all if type(w).__name__ == name]
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_panel_shows_a_night_and_a_stopped_observatory(
+    show: Any, kind: type, observatory: Any, made_up: Any, look: Any
+) -> None:
+    panel = show(kind)
+    assert panel.errors == ()
+    assert "San Pedro Mártir" in look(panel).card("line")
+    assert panel._repr_mimebundle_()["text/plain"].endswith(" panel>")
+    sent: list[Any] = []
+    for widget in look(panel).all:
+        if "pyros-pulse" not in widget._dom_classes:
+            widget.observe(sent.append)
+    panel.refresh()
+    assert sent == []  # nothing is written when nothing changed
+    observatory.picture = made_up.stopped()
+    panel.refresh()
+    assert panel.errors == ()
+    assert "nan" not in look(panel).html and "1970" not in look(panel).html
+    assert "style=" not in look(panel).html
+
+
+def test_the_sky_has_the_telescope_the_moon_and_what_is_up(show: Any, look: Any) -> None:
+    chart = of_type(look, show(widgets.SkyPanel), "SkyChart")
+    things = {t["name"]: t for t in chart.things}
+    assert set(things) == {"GRB 261123A", "Crab pulsar", "M 67", "M 33", "NGC 253", "Moon"}  # 3C 273 has set
+    assert things["GRB 261123A"]["tone"] == "alert" and things["GRB 261123A"]["named"]
+    assert not things["M 33"]["named"]
+    assert (chart.telescope["altitude"], chart.telescope["azimuth"]) == (68.4, 121.9)
+    assert chart.limit == 20.0
+
+
+def test_the_weather_has_its_limits_and_is_sent_once(show: Any, observatory: Any, look: Any) -> None:
+    panel = show(widgets.WeatherPanel)
+    chart = of_type(look, panel, "StripChart")
+    strips = {s["name"]: s for s in chart.strips}
+    assert strips["humidity"]["limit"] == 85.0 and strips["humidity"]["upper"]
+    assert not strips["temperature"]["upper"]
+    assert strips["pressure"]["limit"] is None
+    assert len(strips["wind_speed"]["points"]) == 360
+    assert "last 5 h 59" in look(panel).card("weather")
+    sent: list[Any] = []
+    chart.observe(sent.append)
+    observatory.change(time_s=observatory.picture.time_s + 5)
+    panel.refresh()
+    assert sent == []
+
+
+def test_a_sequence_that_was_not_placed_says_why_and_what_would_change_it(show: Any, look: Any) -> None:
+    panel = show(widgets.SchedulePanel)
+    text = look(panel).card("why")
+    assert "Vega field" in text and "never above 60.0°" in text
+    assert "What would change it" in text and "An altitude limit of 41° or less" in text
+    assert "above 60°" in text
+    [choice] = [w for w in look(panel).all if isinstance(w, W.Dropdown)]
+    assert [label for label, _ in choice.options][:3] == [
+        "Vega field · not placed",
+        "NGC 253 · not placed",
+        "M 33 · 02:05–03:25",
+    ]
+    choice.value = "5"
+    panel.refresh()
+    assert "08:10–09:20 UTC" in look(panel).card("why")
+
+
+def test_the_choice_stays_when_the_schedule_changes(show: Any, observatory: Any, look: Any) -> None:
+    panel = show(widgets.SchedulePanel)
+    [choice] = [w for w in look(panel).all if isinstance(w, W.Dropdown)]
+    choice.value = "5"
+    observatory.change(rejected=())
+    panel.refresh()
+    assert choice.value == "5"
+    observatory.change(placed=observatory.picture.placed[:2])
+    panel.refresh()
+    assert choice.value == "1"
+    observatory.change(placed=())
+    panel.refresh()
+    assert "Nothing is scheduled yet." in look(panel).card("why")
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("no room left between 1 and 2 for 60 s at priority 5: competes with A (priority 9)", "A priority above"),
+        ("window a to b lies outside the plan", "Another window"),
+        ("the Moon is too near or too bright throughout (Moon 40.0° away)", "A night with the Moon elsewhere"),
+        ("needs 900 s, longest observable stretch is 600 s", "Fewer or shorter images"),
+        ("quota of GALAXIES is used up", ""),
+    ],
+)
+def test_advice_follows_the_planners_reason(made_up: Any, reason: str, advice: str) -> None:
+    [*_, last] = made_up.REJECTED
+    found = what_would_change_it(replace(last, reason=reason), made_up.NIGHT)
+    assert [text.startswith(advice) for text in found] == ([True] if advice else [])
+
+
+def test_a_frame_is_drawn_from_its_file_in_the_stretch_of_ones_choice(
+    show: Any, observatory: Any, look: Any, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(3)
+    data = random.normal(600, 9, (64, 96)).astype(np.uint16)
+    data[5, 7] = 60000
+    fits.writeto(tmp_path / "a.fits", data)
+    first, second = observatory.picture.images
+    observatory.change(images=(replace(first, file=str(tmp_path / "a.fits")), replace(second, file="/gone.fits")))
+    panel = show(widgets.CameraPanel)
+    shown = look(panel)
+    assert 'class="histogram"' in shown.html and "FWHM" in shown.html
+    assert "exposing, 14 s left" in shown.html and "<progress" in shown.html
+    assert bytes(shown.images[0].value) == stretched_png(data, "asinh")
+    assert bytes(shown.images[1].value) == second.png  # no file: its thumbnail
+    choice = next(w for w in shown.all if isinstance(w, W.Dropdown))
+    choice.value = "negative"
+    panel.refresh()
+    assert bytes(shown.images[0].value) == stretched_png(data, "negative")
+
+
+@pytest.mark.parametrize("how", STRETCHES)
+@pytest.mark.parametrize(
+    "data", [np.zeros((8, 8)), np.full((8, 8), 65535, np.uint16), np.arange(900.0).reshape(30, 30)]
+)
+def test_every_stretch_draws_every_frame(how: str, data: Any) -> None:
+    assert stretched_png(data, how).startswith(b"\x89PNG")
+    heights, low, high = histogram(data)
+    assert high > low and 0 <= heights.min() <= heights.max() == 1
+
+
+def test_an_alert_is_sent_again_and_its_answer_shows(show: Any, observatory: Any, look: Any) -> None:
+    panel = show(widgets.AlertsPanel)
+    assert "request 1046" in look(panel).card("desk")
+    look(panel).button("again").click()
+    eventually(lambda: "taken &lt;as a copy&gt;" in look(panel).card("desk"), panel)
+    assert observatory.commands == [("send", "alerts/2026-11-23/swift.xml")]
+    look(panel).button("send").click()
+    eventually(lambda: len(observatory.commands) == 2, panel)
+    assert observatory.commands[1] == ("send", "swift_bat_grb_1125809.xml")
+    [choice] = [w for w in look(panel).all if isinstance(w, W.Dropdown)]
+    choice.value = "2"  # its packet was not kept
+    panel.refresh()
+    assert look(panel).button("again").disabled
+
+
+def test_a_packet_that_cannot_be_sent_shows_in_the_bar(show: Any, observatory: Any, look: Any) -> None:
+    observatory.refusal = FileNotFoundError("no fixture nothing.xml")
+    panel = show(widgets.AlertsPanel)
+    look(panel).button("send").click()
+    eventually(lambda: panel.errors == ("Send alert: no fixture nothing.xml",), panel)
+
+
+def test_an_agent_is_restarted_by_hand(show: Any, observatory: Any, look: Any) -> None:
+    panel = show(widgets.AgentsPanel)
+    [choice] = [w for w in look(panel).all if isinstance(w, W.Dropdown)]
+    choice.value = "Watcher"
+    look(panel).button("restart").click()
+    eventually(lambda: observatory.commands == [("restart", "Watcher")], panel)
+    eventually(lambda: not look(panel).button("restart").disabled, panel)
+    assert panel.errors == ()
+
+
+def test_the_rules_stand_with_what_they_say_now(show: Any, observatory: Any, made_up: Any, look: Any) -> None:
+    observatory.change(verdict=made_up.verdict(humidity="humidity 91.0 % > 85 %"))
+    text = look(show(widgets.SafetyPanel)).card("rules")
+    assert "&gt; 85 %" in text and "&lt; 80 %" in text and "dew forms on the optics" in text
+    assert "park, then close" in text and "close at once" in text
+    assert text.count('class="pill bad"') == 1
+
+
+def test_three_hundred_panels_of_all_kinds_leave_nothing(observatory: Any) -> None:
+    before = set(_instances)
+    for i in range(300):
+        KINDS[i % len(KINDS)](observatory).close()
+    gc.collect()
+    assert set(_instances) == before
+    assert refresher.panels == ()
+
+
+def test_panels_of_different_kinds_live_beside_each_other(observatory: Any) -> None:
+    night = widgets.NightPanel(observatory)
+    with night, widgets.LogPanel(observatory) as one, widgets.LogPanel(observatory) as two:
+        assert one.closed and not night.closed and not two.closed
+
+
+def test_an_unknown_place_is_refused_with_the_known_ones(show: Any) -> None:
+    panel = show(widgets.LogPanel)
+    with pytest.raises(ValueError, match="split-right"):
+        panel.show("attic")
+    with pytest.raises(ValueError, match="no place 'sidecar:up'"):
+        panel.show("sidecar:up")

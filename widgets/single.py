@@ -1,0 +1,160 @@
+"""Panels that show one thing closely; each stands alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ipywidgets as W
+
+from widgets.agents import agents_html
+from widgets.alerts import alerts_html
+from widgets.card import Card, Part
+from widgets.chart import ScheduleChart
+from widgets.devices import device_card, devices_html
+from widgets.frame_view import FrameViews
+from widgets.header import header_html
+from widgets.inbox import Desk
+from widgets.log import log_html
+from widgets.observed import Observed
+from widgets.panel import Panel
+from widgets.roster import Roster
+from widgets.rules import rules_html
+from widgets.safety import safety_html
+from widgets.sequences import sequences_html
+from widgets.skymap import SkyMap
+from widgets.stage import Stage
+from widgets.strips import WeatherStrips
+from widgets.style import style_sheet
+from widgets.why import Why
+
+
+class SinglePanel(Panel):
+    """Lay out a few parts below a line that says whose they are.
+
+    :param name: what it is called, e.g. ``Telescope panel``
+    """
+
+    def __init__(self, observatory: Observed, name: str) -> None:
+        super().__init__(observatory, name)
+        self._root.add_class("pyros-single")
+        self._line = Card("line", header_html)
+        self._cards = self.parts()
+        self._stage = Stage([card.widget for card in self._cards])
+        self._show((self._line, self._stage, *self._cards), self._lay_out)
+
+    def parts(self) -> tuple[Part, ...]:
+        """Make the parts of this panel; each kind of panel says which."""
+        raise NotImplementedError
+
+    def _lay_out(self, pulse: W.Widget, errors: W.Widget) -> Sequence[W.Widget]:
+        return (style_sheet(), self._line.widget, pulse, errors, self._stage.widget)
+
+
+class TelescopePanel(SinglePanel):
+    """The telescope, and where in the sky it points."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Telescope panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """Telescope and sky."""
+        return Card("telescope", device_card("telescope", "Telescope")), SkyMap()
+
+
+class CameraPanel(SinglePanel):
+    """Each camera's last frame, its histogram and figures."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Camera panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """The cameras."""
+        return (FrameViews(),)
+
+
+class WeatherPanel(SinglePanel):
+    """Dome and weather: the verdict's reasons, the dome, and the last hours."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Weather panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """Verdict, dome and strips."""
+        return Card("safety", safety_html), Card("dome", device_card("dome", "Dome")), WeatherStrips()
+
+
+class SchedulePanel(SinglePanel):
+    """The schedule, and why each sequence has its place or none."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Schedule panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """Chart, list and reasons."""
+        return ScheduleChart(), Card("sequences", sequences_html), Why()
+
+
+class AlertsPanel(SinglePanel):
+    """The inbox, what each alert became, and sending one by hand."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Alerts panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """Inbox and desk."""
+        return Card("alerts", alerts_html), Desk(self._act)
+
+
+class AgentsPanel(SinglePanel):
+    """The agents, and restarting one."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Agents panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """The table, the restart, and the log."""
+        return Card("agents", agents_html), Roster(self._act, lambda: self._pending), Card("log", log_html)
+
+
+class SafetyPanel(SinglePanel):
+    """The verdict and the rules it is made of."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Safety panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """Verdict and rules."""
+        return Card("safety", safety_html), Card("rules", rules_html)
+
+
+class DevicesPanel(SinglePanel):
+    """All devices."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Devices panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """The table."""
+        return (Card("devices", devices_html),)
+
+
+class LogPanel(SinglePanel):
+    """The observatory's log."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Log panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """The log."""
+        return (Card("log", log_html),)
+
+
+class SkyPanel(SinglePanel):
+    """The all-sky map."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Sky panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """The map."""
+        return (SkyMap(),)

@@ -1,0 +1,87 @@
+// The whole sky: the zenith in the middle, north up and east left; colours come from style.css alone.
+const SVG = "http://www.w3.org/2000/svg";
+const R = 200, MARGIN = 24, SIZE = 2 * (R + MARGIN);
+
+function node(name, attributes, parent, text) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  parent?.append(made);
+  return made;
+}
+
+const radius = (altitude) => (R * (90 - altitude)) / 90;
+
+function place({ altitude, azimuth }) {
+  const angle = (azimuth * Math.PI) / 180, r = radius(altitude);
+  return [-r * Math.sin(angle), -r * Math.cos(angle)];
+}
+
+class SkyMap {
+  constructor(model, el) {
+    this.model = model;
+    this.svg = node("svg", { class: "pyros-svg pyros-sky-svg", role: "group", viewBox: `${-SIZE / 2} ${-SIZE / 2} ${SIZE} ${SIZE}` }, el);
+    this.grid = node("g", {}, this.svg);
+    this.things = node("g", {}, this.svg);
+    this.pointer = node("g", { class: "pointer", role: "img" }, this.svg);
+    this.redraw = () => this.draw();
+    this.point = () => this.drawTelescope();
+    model.on("change:limit", this.redraw);
+    model.on("change:things", this.redraw);
+    model.on("change:telescope", this.point);
+    this.draw();
+    this.drawTelescope();
+  }
+
+  close() {
+    this.model.off("change:limit", this.redraw);
+    this.model.off("change:things", this.redraw);
+    this.model.off("change:telescope", this.point);
+  }
+
+  draw() {
+    this.svg.setAttribute("aria-label", this.model.get("label"));
+    this.grid.replaceChildren();
+    node("circle", { class: "sky horizon", r: R }, this.grid);
+    for (const altitude of [30, 60]) {
+      node("circle", { class: "ring", r: radius(altitude) }, this.grid);
+      node("text", { class: "axis", x: 3, y: -radius(altitude) - 3 }, this.grid, `${altitude}°`);
+    }
+    node("circle", { class: "limit", r: radius(this.model.get("limit")), fill: "none" }, this.grid);
+    node("path", { class: "ring", d: `M0,${-R}V${R}M${-R},0H${R}` }, this.grid);
+    const sides = [["N", 0, -R - 8, "middle"], ["S", 0, R + 18, "middle"], ["E", -R - 7, 4, "end"], ["W", R + 7, 4, "start"]];
+    for (const [text, x, y, anchor] of sides)
+      node("text", { class: "side", x, y, "text-anchor": anchor }, this.grid, text);
+    this.things.replaceChildren();
+    for (const thing of this.model.get("things")) this.drawThing(thing);
+  }
+
+  drawThing({ name, title, tone, altitude, azimuth, named, shape }) {
+    const [x, y] = place({ altitude, azimuth });
+    const group = node("g", { class: `thing ${tone} ${shape}`, role: "img", "aria-label": title, transform: `translate(${x.toFixed(1)},${y.toFixed(1)})` }, this.things);
+    if (named) group.setAttribute("tabindex", 0);
+    node("title", {}, group, title);
+    node("circle", { r: shape === "moon" ? 8 : named ? 5 : 3 }, group);
+    if (named) node("text", { class: "name", x: x > R / 2 ? -9 : 9, y: 4, "text-anchor": x > R / 2 ? "end" : "start" }, group, name);
+  }
+
+  drawTelescope() {
+    const seen = this.model.get("telescope");
+    this.pointer.replaceChildren();
+    if (seen.altitude === undefined) return;
+    const [x, y] = place(seen);
+    this.pointer.setAttribute("transform", `translate(${x.toFixed(1)},${y.toFixed(1)})`);
+    this.pointer.setAttribute("aria-label", seen.title);
+    node("title", {}, this.pointer, seen.title);
+    node("circle", { r: 11 }, this.pointer);
+    node("path", { d: "M-17,0H-7M7,0H17M0,-17V-7M0,7V17" }, this.pointer);
+  }
+}
+
+function render({ model, el }) {
+  el.classList.add("pyros-chart-el");
+  const map = new SkyMap(model, el);
+  return () => map.close();
+}
+
+export default { render };

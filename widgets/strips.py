@@ -1,0 +1,62 @@
+"""The weather of the last hours as strips, each with its limit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets as W
+import traitlets as t
+
+from pyros_kernel.snapshot import Snapshot, Strip
+from widgets.words import frame, nothing, span_text
+from widgets.writing import put
+
+_HERE = Path(__file__).parent
+
+
+class StripChart(anywidget.AnyWidget):
+    """Draw quantities against time as SVG; times are unix seconds."""
+
+    # The text, not the path: of a path anywidget keeps a watcher that outlives the widget.
+    _esm = (_HERE / "strips.js").read_text(encoding="utf-8")
+
+    strips = t.List().tag(sync=True)
+    label = t.Unicode("").tag(sync=True)
+
+
+class WeatherStrips:
+    """The strips, as a part of a panel; sent again only when the store has something new."""
+
+    def __init__(self) -> None:
+        self._title, self._chart = W.HTML(), StripChart()
+        self.widget = W.VBox([self._title, self._chart])
+        self.widget.add_class("pyros-card").add_class("pyros-weather")
+        self._drawn: tuple[Strip, ...] | None = None
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Send the strips if they changed."""
+        if snapshot.weather is self._drawn or snapshot.weather == self._drawn:
+            return
+        self._drawn = strips = tuple(s for s in snapshot.weather if s.points)
+        label = "Weather over the last hours: " + ", ".join(s.quantity.replace("_", " ") for s in strips)
+        put(self._chart, strips=[_plain(s) for s in strips], label=label)
+        put(self._title, value=_title(strips))
+
+
+def _plain(strip: Strip) -> dict[str, Any]:
+    return {
+        "name": strip.quantity,
+        "unit": strip.unit,
+        "points": [list(point) for point in strip.points],
+        "limit": strip.limit,
+        "upper": strip.upper,
+    }
+
+
+def _title(strips: tuple[Strip, ...]) -> str:
+    if not strips:
+        return frame("Weather", nothing("Nothing of the weather is in the store yet."))
+    span_s = max(s.points[-1][0] for s in strips) - min(s.points[0][0] for s in strips)
+    return frame("Weather", "", f"last {span_text(span_s)} · UTC")
