@@ -18,7 +18,7 @@ from pyros_kernel.agents.errors import NotDelivered, Refused, UnknownAgent
 from pyros_kernel.agents.majordome import Majordome
 from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.sender import Sender
-from pyros_kernel.alerts import AlertInbox, Arrival, Received, VtpReceiver, quick, react, warm_up
+from pyros_kernel.alerts import AlertInbox, Arrival, Received, VtpReceiver, foresee, quick, react, warm_up
 from pyros_kernel.alerts.inbox import Outcome
 from pyros_kernel.clock import Clock
 from pyros_kernel.settings import Settings
@@ -136,6 +136,7 @@ class AlertManager(Agent):
 
     def _act(self, received: Received) -> None:
         try:
+            self._point_at_once(received)
             reaction = react(self._quick, received.alert_id, received.packet, self.clock, received.note)
         except (SQLAlchemyError, StoreError):
             logger.exception("alert %d is stored, but could not be decided about; it is tried again", received.alert_id)
@@ -147,14 +148,8 @@ class AlertManager(Agent):
         sequence = reaction.sequence
         if sequence is None:
             return
-        payload = {
-            "alert_id": received.alert_id,
-            "sequence_id": sequence.id,
-            "ra_deg": sequence.ra_deg,
-            "dec_deg": sequence.dec_deg,
-            "min_altitude_deg": sequence.min_altitude_deg,
-            "t0_monotonic_s": received.last_byte_s,
-            "steps": received.steps,
+        payload = self._payload(received, sequence.ra_deg, sequence.dec_deg, sequence.min_altitude_deg) | {
+            "sequence_id": sequence.id
         }
         try:
             Sender.send_to(
@@ -166,6 +161,30 @@ class AlertManager(Agent):
             )
         except (NotDelivered, Refused, UnknownAgent) as error:
             logger.warning("alert %d is scheduled like other requests: %s", received.alert_id, error)
+
+    def _point_at_once(self, received: Received) -> None:
+        """Send the telescope to a new event before its request is written: that takes 3 ms."""
+        majordome = Majordome.here(self.config.address(Agent.MAJORDOME))
+        if majordome is None:
+            return
+        foreseen = foresee(self._quick, received.alert_id, received.packet, self.clock.unix_s())
+        if foreseen is None:
+            return
+        received.note("decided")
+        packet = received.packet
+        assert packet.ra_deg is not None and packet.dec_deg is not None  # the gate let it pass
+        payload = self._payload(received, packet.ra_deg, packet.dec_deg, foreseen.min_altitude_deg)
+        majordome.point_at_once(received.alert_id, payload)
+
+    @staticmethod
+    def _payload(received: Received, ra_deg: float, dec_deg: float, min_altitude_deg: float) -> dict[str, Any]:
+        return {
+            "alert_id": received.alert_id,
+            "ra_deg": ra_deg,
+            "dec_deg": dec_deg,
+            "min_altitude_deg": min_altitude_deg,
+            "t0_monotonic_s": received.last_byte_s,
+        }
 
     def _try_again(self) -> None:
         with self._guard:

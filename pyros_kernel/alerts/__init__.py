@@ -4,7 +4,7 @@ from pyros_kernel.alerts.framing import Deframer, FramingError, frame
 from pyros_kernel.alerts.inbox import AlertInbox, Arrival, NotStored, Received
 from pyros_kernel.alerts.packet import Citation, Packet, parse
 from pyros_kernel.alerts.quick_store import quick
-from pyros_kernel.alerts.reaction import Reaction, react
+from pyros_kernel.alerts.reaction import Foreseen, Reaction, foresee, react
 from pyros_kernel.alerts.reading import read_packet
 from pyros_kernel.alerts.replay import AlertReplay
 from pyros_kernel.alerts.request import UnusableStrategy, make_request
@@ -28,6 +28,7 @@ __all__ = [
     "Citation",
     "Decision",
     "Deframer",
+    "Foreseen",
     "FramingError",
     "Kind",
     "NotDelivered",
@@ -41,6 +42,7 @@ __all__ = [
     "UnusableStrategy",
     "VtpReceiver",
     "decide",
+    "foresee",
     "frame",
     "gate",
     "make_request",

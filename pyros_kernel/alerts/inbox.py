@@ -72,8 +72,8 @@ class Received:
     source: str = ""
 
     def note(self, step: str) -> dict[str, float]:
-        """Write down how long after the last byte a step was reached; give all steps so far."""
-        self.steps[step] = round((time.monotonic() - self.last_byte_s) * 1000, 3)
+        """Write down how long after the last byte a step was first reached; give all steps so far."""
+        self.steps.setdefault(step, round((time.monotonic() - self.last_byte_s) * 1000, 3))
         return dict(self.steps)
 
 

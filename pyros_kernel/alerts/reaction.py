@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,7 +16,9 @@ from pyros_kernel.alerts.request import (
     UnusableStrategy,
     change_request,
     find_request,
+    find_request_id,
     make_request,
+    unusable,
     withdraw_request,
 )
 from pyros_kernel.alerts.strategy import decide
@@ -23,6 +26,12 @@ from pyros_kernel.clock import Clock
 from pyros_kernel.store import Alert, AlertStatus, Request, RequestStatus, Sequence, Store, Strategy
 
 logger = logging.getLogger(__name__)
+
+# Rows of these words, not objects: they are only read, and an alert waits for them.
+_STRATEGIES = select(
+    Strategy.name, Strategy.enabled, Strategy.is_default, Strategy.order, Strategy.conditions, Strategy.observation
+)
+_MIN_ALTITUDE_DEG = float(Sequence.__table__.c.min_altitude_deg.default.arg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,40 @@ class Reaction:
     status: AlertStatus
     reason: str
     sequence: Sequence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What will be decided about a new event.
+
+    :param strategy: name of the strategy that wants it
+    :param min_altitude_deg: below it nothing is observed
+    """
+
+    strategy: str
+    min_altitude_deg: float
+
+
+def foresee(store: Store, alert_id: int, packet: Packet, now_s: float) -> Foreseen | None:
+    """Tell, without writing anything, whether an alert will make a new request; None if it will not.
+
+    :param now_s: observatory time, unix seconds UTC
+    """
+    if packet.is_retraction:
+        return None
+    with store.session(read_only=True) as session:
+        if session.scalar(select(Alert.status).where(Alert.id == alert_id)) is not AlertStatus.RECEIVED:
+            return None
+        if find_request_id(session, alert_id, packet) is not None:
+            return None
+        strategies = session.execute(_STRATEGIES).all()
+        decision = decide(packet, cast("Iterable[Strategy]", strategies), now_s)
+        if decision.strategy is None:
+            return None
+        observation = decision.strategy.observation
+        if unusable(session, observation):
+            return None  # react() says so, and asks the next strategy
+        return Foreseen(decision.strategy.name, float(observation.get("min_altitude_deg", _MIN_ALTITUDE_DEG)))
 
 
 def react(

@@ -99,17 +99,52 @@ def make_request(session: Session, alert: Alert, strategy: Strategy, now: dateti
 
 def find_request(session: Session, alert: Alert, packet: Packet) -> Request | None:
     """Find the request of the same event: by the stream's trigger, or by what the packet cites."""
-    same: list[ColumnElement[bool]] = [Alert.ivorn.in_([c.ivorn for c in packet.citations if c.ivorn])]
-    if alert.trigger_id.lstrip("0") not in _NO_TRIGGER:
-        same.append((Alert.stream == alert.stream) & (Alert.trigger_id == alert.trigger_id))
+    request_id = find_request_id(session, alert.id, packet)
+    return None if request_id is None else session.get(Request, request_id)
+
+
+def find_request_id(session: Session, alert_id: int | None, packet: Packet) -> int | None:
+    """Find the request of the same event, as its id.
+
+    :param alert_id: the alert that asks
+    """
+    same: list[ColumnElement[bool]] = []
+    if cited := [c.ivorn for c in packet.citations if c.ivorn]:
+        same.append(Alert.ivorn.in_(cited))
+    if packet.trigger_id.lstrip("0") not in _NO_TRIGGER:
+        same.append((Alert.stream == packet.stream) & (Alert.trigger_id == packet.trigger_id))
+    if not same:
+        return None
     query = (
-        select(Request)
-        .join(Alert, Alert.request_id == Request.id)
-        .where(or_(*same), Alert.id != alert.id)
+        select(Alert.request_id)
+        .where(or_(*same), Alert.id != alert_id, Alert.request_id.is_not(None))
         .order_by(Alert.id.desc())
         .limit(1)
     )
-    return session.scalars(query).first()
+    return session.scalar(query)
+
+
+def unusable(session: Session, observation: dict[str, Any]) -> str:
+    """Say why a strategy's observation can't be made into a request; empty if it can.
+
+    :param observation: ``Strategy.observation``
+    """
+    if unknown := sorted(set(observation) - _KEYS - _LIMITS):
+        return f"unknown keys {', '.join(unknown)}"
+    try:
+        albums = [_album(channel, plans) for channel, plans in observation["albums"].items()]
+        for key in ({"priority_offset", "window_s"} | _LIMITS) & set(observation):
+            float(observation[key])
+        names = (
+            (User.username, observation.get("user", "pyros")),
+            (ScientificProgramme.name, observation["programme"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"not understood: {error!r}"
+    for column, name in names:
+        if session.scalar(select(column).where(column == name)) is None:
+            return f"there is no {column.class_.__tablename__} named {name!r}"
+    return "" if any(album.plans for album in albums) else "there are no plans"
 
 
 def change_request(session: Session, alert: Alert, request: Request) -> Listing[Sequence]:
