@@ -15,6 +15,7 @@ from celery import Celery
 from celery.app.amqp import AMQP, Queues
 from celery.app.control import Control
 from celery.signals import before_task_publish
+from kombu import pools
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import KombuError
 from kombu.utils.json import dumps
@@ -24,6 +25,7 @@ from pyros_kernel.tasks import file_transport, ledger, place
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_QUEUE = "default_q"
 _DAY_S = 86_400
 _PUBLISH_RETRY = {"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5}
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -130,13 +132,14 @@ class PyrosCelery(Celery):
 
     def let_go(self) -> None:
         """Close connections to broker and store; they open again when needed."""
-        producers = self.amqp._producer_pool  # pyright: ignore[reportPrivateUsage]
-        if producers is not None:
-            producers.force_close_all()
-            self.amqp._producer_pool = None  # pyright: ignore[reportPrivateUsage]
-        if self._pool is not None:
-            self._pool.force_close_all()
-            self._pool = None
+        mine = [self.amqp._producer_pool, self._pool]  # pyright: ignore[reportPrivateUsage]
+        self.amqp._producer_pool = self._pool = None  # pyright: ignore[reportPrivateUsage]
+        for pool in filter(None, mine):
+            pool.force_close_all()
+        for group in (pools.producers, pools.connections):  # kombu keeps pools for ever, even closed ones
+            for key, pool in list(group.items()):
+                if any(pool is each for each in mine):
+                    dict.pop(group, key)
         self.amqp.__dict__.pop("queues", None)
         place.close()
 
@@ -146,6 +149,11 @@ def scheme() -> str:
     return place.broker_url().partition("://")[0]
 
 
+def _route(name: str, *_: Any, task: Any = None, **__: Any) -> dict[str, str]:
+    """Send a task to the queue of its kind."""
+    return {"queue": getattr(task or app.tasks.get(name), "goes_to", DEFAULT_QUEUE)}
+
+
 app = PyrosCelery("pyros")
 app.conf.update(
     broker_url=place.broker_url(),
@@ -153,13 +161,18 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_connection_timeout=4,
-    imports=["pyros_kernel.tasks.kinds", *filter(None, os.environ.get("PYROS_TASKS", "").split(","))],
+    imports=[
+        "pyros_kernel.tasks.kinds",
+        "pyros_kernel.upper_tasks",
+        *filter(None, os.environ.get("PYROS_TASKS", "").split(",")),
+    ],
     accept_content=["json"],
     task_serializer="json",
     result_serializer="json",
     result_expires=None,
     result_chord_retry_interval=0.3,
-    task_default_queue="default_q",
+    task_default_queue=DEFAULT_QUEUE,
+    task_routes=(_route,),
     task_acks_late=False,  # a message is done with once its task is claimed; the table does the rest
     task_publish_retry_policy=_PUBLISH_RETRY,
     worker_prefetch_multiplier=1,

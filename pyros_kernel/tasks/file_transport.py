@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import time
 import weakref
 from pathlib import Path
@@ -33,15 +32,13 @@ TRANSPORT_ALIASES[SCHEME] = "pyros_kernel.tasks.file_transport:Transport"
 _LOOK_REAL_S = 1.0  # arrivals are told at once; this finds what a network file system doesn't tell
 _RECOVER_REAL_S = 2.0
 
-_ending = threading.Event()
 _open: weakref.WeakSet[Transport] = weakref.WeakSet()
 
 
-def end_waits() -> None:
-    """Let nobody of this process wait for messages any more: it is about to end."""
-    _ending.set()
+def give_all_back() -> None:
+    """Put back what this process took and has not begun: it is about to end."""
     for transport in list(_open):
-        transport.wake()
+        transport.spool.close()
 
 
 class QoS(VirtualQoS):
@@ -201,7 +198,7 @@ class Transport(VirtualTransport):
                 self.cycle.get(self._deliver, timeout=timeout)
             except Empty:
                 left = _LOOK_REAL_S if deadline is None else min(_LOOK_REAL_S, deadline - time.monotonic())
-                if left <= 0 or _ending.is_set():
+                if left <= 0:
                     raise TimeoutError from None
                 self.arrivals.wait(left)
             else:

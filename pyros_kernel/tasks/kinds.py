@@ -1,1 +1,116 @@
-"""Each kind of work as a Celery task."""
+"""The work of a night as Celery tasks: each kind, its queue, and what becomes of it when its worker dies.
+
+Each wraps a plain function, which the night calls in a thread; here it runs in a worker that opens its own
+store and instruments.  What is heavy is imported by the task that needs it.
+"""
+# pyright: reportUntypedFunctionDecorator=false
+
+from __future__ import annotations
+
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from pyros_kernel.tasks.application import app
+
+
+@app.task(name="scheduling", goes_to="scheduling_q", rerun=True, time_limit=120, soft_time_limit=110)
+def scheduling(reason: str = "asked for", night_id: int | None = None, start_unix_s: float | None = None) -> int:
+    """Plan the rest of a night; gives the schedule's id."""
+    from pyros_kernel.tasks.context import services
+    from pyros_kernel.tasks.scheduling import schedule_night
+
+    here = services()
+    begin_s = here.clock.unix_s() if start_unix_s is None else start_unix_s
+    return schedule_night(here.night_id if night_id is None else night_id, begin_s, reason, services=here)
+
+
+@app.task(name="execute_sequence", goes_to="sequence_q", bind=True, gentle=True, grace_s=30.0)
+def execute_sequence(self: Any, sequence_id: int) -> str:
+    """Observe a sequence: point, then its albums in parallel; gives its status."""
+    from pyros_kernel.tasks.context import services
+    from pyros_kernel.tasks.ending import after_sequence
+    from pyros_kernel.tasks.sequence import execute_sequence
+
+    here = services()
+    status = execute_sequence(sequence_id, services=here, cancelled=self.cancellation, analysis=_ByTask())
+    after_sequence(sequence_id, status, here)
+    return status.value
+
+
+@app.task(name="execute_plan_vis", goes_to="plan_vis_q", bind=True, gentle=True, grace_s=15.0)
+def execute_plan_vis(self: Any, plan_id: int) -> int:
+    """Take a plan's missing images with the visible camera; gives how many it took."""
+    return _execute_plan(self, plan_id, "VIS")
+
+
+@app.task(name="execute_plan_nir", goes_to="plan_nir_q", bind=True, gentle=True, grace_s=15.0)
+def execute_plan_nir(self: Any, plan_id: int) -> int:
+    """Take a plan's missing images with the near-infrared camera; gives how many it took."""
+    return _execute_plan(self, plan_id, "NIR")
+
+
+@app.task(
+    name="analysis",
+    goes_to="analysis_q",
+    rerun=True,
+    autoretry_for=(OSError,),
+    retry_backoff=1,
+    retry_backoff_max=60,
+    max_retries=5,
+    time_limit=300,
+    soft_time_limit=280,
+)
+def analysis(image_id: int) -> dict[str, Any]:
+    """Look at an image for the first time; gives its figures."""
+    from pyros_kernel.tasks.analysis import analyse_image
+    from pyros_kernel.tasks.context import StoreOnly
+
+    return analyse_image(image_id, services=StoreOnly.here())
+
+
+@app.task(name="create_calibrations", goes_to="calibration_q", bind=True, gentle=True, grace_s=30.0)
+def create_calibrations(self: Any, night_id: int | None = None) -> dict[str, Any]:
+    """Take the calibration frames of a night, with the dome closed, and combine them."""
+    from instruments import Shutter
+    from pyros_kernel.tasks.calibration import take_calibrations
+    from pyros_kernel.tasks.context import services
+
+    here = services()
+    shutter = here.devices.dome.state().shutter.value
+    if shutter is not Shutter.CLOSED:
+        raise RuntimeError(f"the dome is {shutter}: calibrations are taken with it closed")
+    return take_calibrations(night_id or here.night_id, services=here, cancelled=self.cancellation)
+
+
+@app.task(name="monitoring", goes_to="monitoring_q", every_s=60.0, time_limit=50, rerun=True)
+def monitoring() -> dict[str, str]:
+    """Ask every device how it is; gives its trouble, or "ok", by name."""
+    from pyros_kernel.tasks.context import services
+
+    return {name: member.error or "ok" for name, member in services().devices.members.items()}
+
+
+def _execute_plan(task: Any, plan_id: int, channel: str) -> int:
+    from pyros_kernel.store import Plan
+    from pyros_kernel.tasks.context import services
+    from pyros_kernel.tasks.plan import execute_plan
+
+    here = services()
+    with here.store.session(read_only=True) as session:
+        needed = session.get_one(Plan, plan_id).album.channel
+    if needed.value.upper() != channel:
+        raise ValueError(f"plan {plan_id} is for channel {needed}, not {channel}: send it to the other queue")
+    return execute_plan(plan_id, services=here, cancelled=task.cancellation, analysis=_ByTask())
+
+
+class _ByTask(Executor):
+    """Send each image to the analysis worker, instead of analysing it here."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Send an analysis.
+
+        :param args: the image's id, and what an analysis here would need besides
+        """
+        sent: Future[Any] = Future()
+        sent.set_result(app.tasks["analysis"].delay(args[0]).id)
+        return sent

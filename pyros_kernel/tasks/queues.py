@@ -30,7 +30,7 @@ def routes(app: Celery) -> list[Route]:
     found = [
         Route(
             task=name,
-            queue=task.queue,
+            queue=task.goes_to,
             does=(task.__doc__ or "").strip().partition("\n")[0].rstrip("."),
             rerun=task.rerun,
             grace_s=task.grace_s,

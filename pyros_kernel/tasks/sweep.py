@@ -20,7 +20,7 @@ from pyros_kernel.tasks.queue_lock import QueueLock, is_free
 logger = logging.getLogger(__name__)
 
 PAUSE_REAL_S = 1.0
-_QUIET_S = 10.0  # a queue that does nothing for so long although a task is due has lost its message
+_QUIET_S = 5.0  # a queue that does nothing for so long although a task is due has lost its message
 _AT_ONCE = 100
 
 
@@ -47,7 +47,7 @@ def send_periodic(app: PyrosCelery, queues: Iterable[str]) -> None:
     """Send the periodic tasks of some queues that are due, unless one still waits or runs."""
     for name, task in app.tasks.items():
         every_s = getattr(task, "every_s", 0.0)
-        if not every_s or task.queue not in queues:
+        if not every_s or task.goes_to not in queues:
             continue
 
         def of_this_name(query: Any, name: str = name) -> Any:

@@ -25,14 +25,14 @@ _held: list[QueueLock] = []
 class PyrosTask(celery.Task):
     """A task that is written down, claimed before it runs, and REVOKED only when it has ended.
 
-    :cvar queue: where it waits; one worker serves a queue
+    :cvar goes_to: the queue where it waits; one worker serves a queue
     :cvar rerun: whether it may run again after its worker died in it: it leaves no trace, or finds its own
     :cvar gentle: whether it looks at :attr:`cancellation`; otherwise it is ended by an exception
     :cvar grace_s: real seconds it has to leave things safe once told to end; then its process is killed
     """
 
     abstract = True
-    queue: ClassVar[str] = "default_q"
+    goes_to: ClassVar[str] = "default_q"
     rerun: ClassVar[bool] = False
     gentle: ClassVar[bool] = False
     grace_s: ClassVar[float] = 5.0
@@ -45,7 +45,7 @@ class PyrosTask(celery.Task):
         if self.request.called_directly or _watch is None:
             return self.run(*args, **kwargs)
         uuid = str(self.request.id)
-        lock = QueueLock(f"queue:{self.request.delivery_info.get('routing_key') or self.queue}")
+        lock = QueueLock(f"queue:{self.request.delivery_info.get('routing_key') or self.goes_to}")
         if not lock.acquire(_BUSY_REAL_S):
             raise self.retry(countdown=_AGAIN_REAL_S, max_retries=None)
         _held.append(lock)  # until the result is written: see _let_go
