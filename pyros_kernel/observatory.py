@@ -22,6 +22,7 @@ from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.alert_desk import AlertDesk
 from pyros_kernel.clock import Clock
 from pyros_kernel.devices import NEVER_ASKED
+from pyros_kernel.lease import ControlLease
 from pyros_kernel.lock import DataLock
 from pyros_kernel.night_run import NightRun
 from pyros_kernel.opening import (
@@ -29,10 +30,12 @@ from pyros_kernel.opening import (
     build_host,
     clock_for,
     first_fixtures,
+    guard,
     open_services,
     set_aside,
 )
 from pyros_kernel.report import summarise, write_report
+from pyros_kernel.safety.guarded import Guarded
 from pyros_kernel.services import Services
 from pyros_kernel.settings import Settings
 from pyros_kernel.simulation import SimulatorProcess
@@ -114,6 +117,8 @@ class Observatory:
         self._services: Services | None = None
         self._host: AgentHost | None = None
         self._view: View | None = None
+        self._lease: ControlLease | None = None
+        self.guardian: Guarded | None = None
         self._wishes = Wishes()
         self._defects: tuple[str, ...] = ()
         self._config: AgentConfig | None = None
@@ -129,6 +134,7 @@ class Observatory:
         """Open the store, reach the devices (or start simulators), and start the agents; twice is once.
 
         :raises Held: if another observatory works in this data directory; says who
+        :raises LeaseHeld: if another kernel commands this observatory from elsewhere; says who, and since when
         """
         with self._changing:
             if self.running:
@@ -143,13 +149,17 @@ class Observatory:
                 stack.callback(store.close)
                 site = first_fixtures(store, self._fixtures)
                 clock = clock_for(site, self._night, self._start, self._speed)
+                self._wishes = Wishes()
+                self._lease = ControlLease(store, _what_runs_here(), on_lost=self._lose_command)
+                self._lease.acquire()
+                stack.callback(self._lease.release)
                 addresses = self._start_simulators(stack, store, site, clock)
                 self._config = config = agent_config_for(self.settings, free_ports=self._simulate)
                 use(config)
                 stack.callback(use, None)
                 stack.callback(Sender.close)
-                self._wishes = Wishes()
                 services = open_services(stack, self.settings, store, site, clock, addresses)
+                self.guardian = guard(stack, services, simulated=self._simulate)
                 host = build_host(services, self._wishes, config, self._alert_port)
                 stack.callback(self._collect_defects, services)
                 stack.callback(host.stop_all)
@@ -239,6 +249,16 @@ class Observatory:
         return self.services.store
 
     @property
+    def lease(self) -> ControlLease:
+        """The control lease: who commands, ask for it, hand it over, break the glass.
+
+        :raises NotStarted: if the observatory is not started
+        """
+        if self._services is None or self._lease is None:
+            raise NotStarted("the observatory is not started: call obs.start() first")
+        return self._lease
+
+    @property
     def alerts(self) -> AlertDesk:
         """Alerts: send one by hand, or replay an archived one."""
         services, stack = self.services, self._stack
@@ -261,10 +281,16 @@ class Observatory:
         view = self._view
         return view.snapshot() if view is not None else _NOTHING
 
-    def panel(self) -> Any:
-        """Show the night; as often and in as many places as you like."""
-        (entry,) = entry_points(group="pyros.panels", name="night")
-        return entry.load()(self)
+    def panel(self, name: str = "night") -> Any:
+        """Show a panel; as often and in as many places as you like.
+
+        :param name: ``night``, the dashboard, or one of its parts
+        :raises ValueError: if no installed package brings a panel of that name; says which there are
+        """
+        entries = {entry.name: entry for entry in entry_points(group="pyros.panels")}
+        if name not in entries:
+            raise ValueError(f"there is no panel {name!r}; there are {', '.join(sorted(entries))}")
+        return entries[name].load()(self)
 
     def report(self) -> Path:
         """Write the night's report as it stands, and say where it is."""
@@ -288,6 +314,11 @@ class Observatory:
         stack.callback(self.simulators.stop)
         return self.simulators.start()
 
+    def _lose_command(self, why: str) -> None:
+        self._wishes.lost = why
+        if self.guardian is not None:
+            self.guardian.relieve()  # whoever commands now has a guardian of his own
+
     def _collect_defects(self, services: Services) -> None:
         self._defects = tuple(services.logbook.defects)
 
@@ -305,4 +336,5 @@ class Observatory:
     def _tell(self, message: str, payload: Mapping[str, Any] | None = None) -> None:
         if not self.running:
             raise NotStarted("the observatory is not started: call obs.start() first")
+        self.lease.check(message.lower())
         Sender.send_to(Agent.MAJORDOME, message, dict(payload or {}), config=self._config)

@@ -22,6 +22,7 @@ from pyros_kernel.devices import Devices
 from pyros_kernel.images import ImageArchive, sweep
 from pyros_kernel.logbook import Logbook
 from pyros_kernel.safety import SafetyWatch, read_rules
+from pyros_kernel.safety.guarded import Guarded
 from pyros_kernel.scheduling import Sky, night_name, night_of
 from pyros_kernel.services import Services
 from pyros_kernel.settings import ROOT, Settings
@@ -119,7 +120,7 @@ def open_services(
     safety = SafetyWatch(read_rules(), clock)
     with store.session(read_only=True) as session:
         rows = session.scalars(select(Device).order_by(Device.id)).all()
-    devices = Devices(rows, clock, safety.verdict, addresses)
+    devices = Devices(rows, clock, safety.verdict, addresses, place=(site.latitude_deg, site.longitude_deg))
     stack.callback(devices.disconnect)
     sky = _present_or_coming(site, clock)
     services = Services(
@@ -139,6 +140,26 @@ def open_services(
     recover(services)
     sweep(services.archive, services.night_name, store)
     return services
+
+
+def guard(stack: ExitStack, services: Services, *, simulated: bool) -> Guarded | None:
+    """Start the guardian, and let nothing open without its consent; ``stack`` releases it again.
+
+    :param simulated: whether the instruments end with this process
+    :return: None where it could not reach dome and PLC
+    """
+    addresses = {name: member.instrument.address for name, member in services.devices.members.items()}
+    words = {address.rpartition("/")[2] for address in addresses.values() if address.startswith("pyros:")}
+    if not {"DOME", "PLC"} <= words:
+        logger.warning("no guardian: it needs a dome and a PLC on PyROS lines, and closes nothing else")
+        return None
+    place = (services.site.latitude_deg, services.site.longitude_deg)
+    guarded = Guarded(services.settings.data, services.clock, addresses, simulated=simulated, place=place)
+    services.safety.remember(guarded.broken())
+    guarded.start()
+    stack.callback(guarded.stop)
+    services.safety.ask_also(guarded.opinion)
+    return guarded
 
 
 def build_host(services: Services, wishes: Wishes, config: AgentConfig, alert_port: int) -> AgentHost:

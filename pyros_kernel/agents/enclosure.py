@@ -36,6 +36,15 @@ class Enclosure:
         except (InstrumentError, Missing):
             return Shutter.UNKNOWN
 
+    @property
+    def shut(self) -> bool:
+        """Whether the dome was closed, or closing, when it was last read; costs nothing."""
+        try:
+            state = self._services.devices.dome.last_state
+        except Missing:
+            return False
+        return state is not None and state.shutter.value in (Shutter.CLOSED, Shutter.CLOSING)
+
     def open_up(self) -> str:
         """Open the dome and unpark the telescope.
 

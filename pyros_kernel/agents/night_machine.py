@@ -90,6 +90,8 @@ class NightMachine:
 
     def hold(self) -> str:
         """Say why observing can't go on now, or nothing."""
+        if self.wishes.lost:
+            return f"{_HELD}, this kernel does not command: {self.wishes.lost}"
         verdict = self.services.safety.verdict()
         if not verdict.safe:
             return f"unsafe: {verdict}"
@@ -139,6 +141,10 @@ class NightMachine:
         if hold := self.hold():
             self._stop_running(hold)
             self._become(NightStatus.PAUSED, hold)
+            return
+        if self.enclosure.shut:
+            self._stop_running("the dome is not open any more")
+            self._become(NightStatus.PAUSED, "somebody closed the dome: it is opened again")
             return
         if self.running is not None:
             if not self.running.ended:
@@ -250,7 +256,7 @@ class NightMachine:
         started = time.monotonic()
         self._calibration.set("the observatory goes down")
         self._stop_running("the observatory goes down")
-        if self.enclosure.shutter is not Shutter.CLOSED:
+        if not self.wishes.lost and self.enclosure.shutter is not Shutter.CLOSED:
             self.enclosure.close_up("the observatory goes down")
         if self.status not in (NightStatus.CLOSED, NightStatus.DONE):
             if self.status not in (NightStatus.CLOSING, NightStatus.CALIBRATING):

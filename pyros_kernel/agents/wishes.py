@@ -13,12 +13,14 @@ class Wishes:
     :param observe: whether a night is wanted
     :param paused: why observing is to hold, or empty
     :param stop_reason: why the night is to end, or ended
+    :param lost: why this kernel does not command any more: it keeps its hands off
     :param ended: set once the night has ended and its report is written
     """
 
     observe: bool = False
     paused: str = ""
     stop_reason: str = ""
+    lost: str = ""
     ended: threading.Event = field(default_factory=threading.Event)
 
     def begin(self) -> None:

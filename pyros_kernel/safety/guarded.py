@@ -41,6 +41,7 @@ class Guarded:
     :param clock: the observatory's
     :param addresses: device name → address
     :param simulated: whether the instruments go away with this process
+    :param place: the site's latitude and longitude, so that the telescope is parked by day
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Guarded:
         addresses: Mapping[str, str],
         *,
         simulated: bool,
+        place: tuple[float, float] | None = None,
         who: str = "observatory",
     ) -> None:
         self._data, self._who = data, who
@@ -59,6 +61,7 @@ class Guarded:
                 "clock": clock.to_words(),
                 "addresses": dict(addresses),
                 "simulated": simulated,
+                "place": place,
                 "linger_real_s": 3.0 if simulated else 600.0,
             }
         )
@@ -112,6 +115,13 @@ class Guarded:
 
     def stop(self) -> None:
         """Release the guardian; one that still has to close the dome does so first.  Twice is once."""
+        self._dismiss("RELEASE")
+
+    def relieve(self) -> None:
+        """Send the guardian home with the dome as it is: another kernel commands, and has one of its own."""
+        self._dismiss("RELIEVE")
+
+    def _dismiss(self, word: str) -> None:
         if self._ending.is_set():
             return
         self._ending.set()
@@ -119,7 +129,7 @@ class Guarded:
             self._thread.join(_ANSWER_REAL_S + _READY_REAL_S)
         process, self._process = self._process, None
         try:
-            self._exchange("RELEASE")
+            self._exchange(word)
         except OSError as error:
             logger.warning("the guardian could not be released: %s", error)
         self._hang_up()

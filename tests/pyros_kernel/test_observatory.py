@@ -293,7 +293,7 @@ def test_it_starts_before_its_devices_and_takes_them_when_they_come(tmp_path: Pa
         assert "rain: no reading yet" in str(obs.snapshot().verdict)
         with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as simulators:
             until(lambda: all(d.connected for d in obs.snapshot().devices), "all devices are taken")
-            assert obs.snapshot().verdict and obs.snapshot().verdict.safe
+            until(lambda: obs.snapshot().verdict and obs.snapshot().verdict.safe, "safe, the guardian says so too")
             simulators.terminate()
         until(lambda: not any(d.connected for d in obs.snapshot().devices), "all devices are gone again")
     obs.check()

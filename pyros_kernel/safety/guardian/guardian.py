@@ -17,12 +17,15 @@ from pyros_kernel.safety.guardian.line import Said, Silent
 from pyros_kernel.safety.guardian.times import Times
 from pyros_kernel.safety.judge import Judge
 from pyros_kernel.safety.rules import read_rules
+from pyros_kernel.safety.sun import sun_altaz_deg
 
 BROKEN = "safety.json"  # which rules were broken lately: read at each start, so that it shortens no delay
 _LOOK_REAL_S = (0.2, 0.5)
 _KERNEL_FIRST_REAL_S = 0.5  # the kernel ends its sequence in order if it can; no longer than this is waited for it
 _WATCHDOG_S = (60.0, 10.0)  # the dome closes by itself after so long: observatory seconds, but not fewer real ones
 _GONE_REAL_S = 5.0
+_DAY_DEG = 1.0
+_BY_DAY_REAL_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Duty:
     :param clock: words of the observatory's clock
     :param addresses: device name → address
     :param simulated: whether the instruments may go away with their kernel
+    :param place: latitude and longitude (north and east), to know when the Sun is up
     :param silent_real_s: a kernel that was not heard for so long is as good as dead
     :param linger_real_s: how long it stays on when all is closed and nobody commands
     """
@@ -41,6 +45,7 @@ class Duty:
     clock: str
     addresses: Mapping[str, str] = field(default_factory=dict[str, str])
     simulated: bool = False
+    place: tuple[float, float] | None = None
     silent_real_s: float = 20.0
     linger_real_s: float = 600.0
 
@@ -62,7 +67,9 @@ class Guardian:
         self._facts = Facts()
         self._unsafe_since_s: float | None = None
         self._closed_since_s: float | None = None
+        self._bare_since_s: float | None = None  # since when it stands open or unparked under the Sun
         self._said = ""
+        self._seen_open = False  # since it was last confirmed closed
         self.asked_to_end = False
         self._ear = Ear(duty.data, self._answer)
 
@@ -96,7 +103,9 @@ class Guardian:
         self._say(str(verdict))
         self._keep_broken()
         self._facts = self._hands.look()
-        silence = self._silence()
+        if self._facts.shutter is not None:
+            self._seen_open = not self._facts.closed
+        silence = self._silence() or self._by_day(now_s)
         if silence or (not verdict.safe and (self._campaign is not None or self._must_act(now_s))):
             self._close(silence or f"unsafe: {verdict}", verdict.close_now, now_s)
         elif self._campaign is not None and self._campaign.done(self._facts):
@@ -146,6 +155,15 @@ class Guardian:
             return "released with the dome not closed"
         return ""
 
+    def _by_day(self, now_s: float) -> str:
+        place, facts = self._duty.place, self._facts
+        bare = facts.shutter in ("open", "opening") or facts.motion not in (None, "parked", "parking")
+        if not bare or place is None or sun_altaz_deg(*place, self._times.now_s())[0] < _DAY_DEG:
+            self._bare_since_s = None
+            return ""
+        self._bare_since_s = self._bare_since_s or now_s
+        return "the Sun is up" if now_s - self._bare_since_s > _BY_DAY_REAL_S else ""
+
     def _ended(self) -> bool:
         if self._ear.word == "RELIEVE":
             self._write("relieved")
@@ -154,6 +172,9 @@ class Guardian:
             self._write("released", closed=True)
             return True
         silence = self._silence()
+        if self._ear.word == "RELEASE" and not self._seen_open and self._hands.all_silent_s() > _GONE_REAL_S:
+            self._write("ended", why="released; no device answers, and the dome was closed when it last did")
+            return True
         if silence and self._duty.simulated and self._hands.all_silent_s() > _GONE_REAL_S:
             self._write("ended", why="the simulated instruments are gone, and so is their kernel")
             return True
