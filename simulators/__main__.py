@@ -10,8 +10,10 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 
 from instruments.clock import Clock
+from instruments.pyros.scenario import Scenario
 from simulators.config import SimulatorConfig, Site
 from simulators.host import Host
 
@@ -32,18 +34,22 @@ def main(argv: list[str] | None = None) -> int:
         else:
             config = SimulatorConfig.from_json(args.devices, args.port_base)
         host = Host(config, clock, site, args.seed)
+        scenarios = [Scenario.read(path) for path in args.scenario]
     except ValueError as error:
         sys.stderr.write(f"simulators: {error}\n")
         return 2
     try:
-        asyncio.run(_serve(host, args.die_with_stdin))
+        asyncio.run(_serve(host, scenarios, args.die_with_stdin))
+    except ValueError as error:
+        sys.stderr.write(f"simulators: {error}\n")
+        return 2
     except OSError as error:
         sys.stderr.write(f"simulators: a port can't be opened: {error}\n")
         return 3
     return 0
 
 
-async def _serve(host: Host, die_with_stdin: bool) -> None:
+async def _serve(host: Host, scenarios: list[Scenario], die_with_stdin: bool) -> None:
     loop = asyncio.get_running_loop()
     end = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -51,6 +57,8 @@ async def _serve(host: Host, die_with_stdin: bool) -> None:
     if die_with_stdin:
         threading.Thread(target=_watch_stdin, args=(loop, end), name="pyros-stdin", daemon=True).start()
     with host.running() as ports:
+        for scenario in scenarios:
+            host.player.play(scenario)
         sys.stdout.write(f"READY {json.dumps(ports)}\n")
         sys.stdout.flush()
         await end.wait()
@@ -70,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port-base", type=int, help="port of the first device; the others follow in order")
     parser.add_argument("--seed", type=int, default=0, help="of everything that chance decides")
     parser.add_argument("--site", help="latitude,longitude,elevation (degrees north and east, metres)")
+    parser.add_argument("--scenario", type=Path, action="append", default=[], help="JSON file of events; may repeat")
     parser.add_argument("--die-with-stdin", action="store_true", help="end when standard input closes")
     return parser
 

@@ -15,6 +15,7 @@ from simulators.fitsfile import fits_bytes
 from simulators.frame import Scene, render
 from simulators.motion import EvenMove
 from simulators.view import Around, View, camera_cards
+from simulators.wheel import Wheel
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,7 @@ class SimulatedCamera:
             raise ValueError(f"{name}: a camera needs at least one filter")
         self._view = View(self._set, around, seed)
         self._upload: tuple[float, str] | None = None
-        self._wanted_filter: str | None = None
-        self._filter, self._filter_ready_s = self._set.filters[0], 0.0
+        self._wheel = Wheel(self._set.filters, self._set.filter_s)
         self._cooled = True
         self._temperature = EvenMove(self._set.setpoint_c, self._set.setpoint_c, 0.0, self._set.cooling_c_s)
         self._running: _Exposure | None = None
@@ -88,8 +88,8 @@ class SimulatedCamera:
             {
                 "time": iso_ms(now),
                 "activity": activity,
-                "filter": self._filter,
-                "filter_moving": now < self._filter_ready_s,
+                "filter": self._wheel.at(now),
+                "filter_moving": self._wheel.left_s(now) > 0,
                 "filters": list(self._set.filters),
                 "temperature": round(self._temperature.at(now), 2),
                 "cooler": self._cooled,
@@ -120,10 +120,7 @@ class SimulatedCamera:
         return Reply()
 
     def _set_filter(self, params: Params) -> Reply:
-        self._wanted_filter = None
-        if params["name"] not in self._set.filters:
-            raise Refusal("range", f"no filter {params['name']!r}; there are {', '.join(self._set.filters)}")
-        self._wanted_filter = str(params["name"])
+        self._wheel.upload(str(params["name"]))
         return Reply()
 
     def _set_cooler(self, params: Params) -> Reply:
@@ -146,24 +143,20 @@ class SimulatedCamera:
         cards = {
             "DATE-OBS": (iso_ms(now), "start of exposure, UTC"),
             "IMAGETYP": (kind, "kind of frame"),
-            "FILTER": (self._filter, "filter in the beam"),
+            "FILTER": (self._wheel.goal, "filter in the beam"),
             "INSTRUME": (self._name, "name of the camera"),
             "CCD-TEMP": (round(self._temperature.at(now), 2), "[deg C] detector temperature"),
             **camera_cards(self._set, scene),
         }
         fits = self._threads.submit(self._make, scene, cards)
         ready_s = now + exposure_s + self._set.readout_s
-        self._running = _Exposure(self._number, now, exposure_s, ready_s, kind, self._filter, fits)
+        self._running = _Exposure(self._number, now, exposure_s, ready_s, kind, self._wheel.goal, fits)
         return Reply({"eta": round(ready_s - now, 3), "frame": self._number})
 
     def _move_filter(self, params: Params) -> Reply:
         now = self._clock.unix_s()
         self._must_be_idle(now)
-        if self._wanted_filter is None:
-            raise Refusal("refused", "no filter was uploaded; use SET FILTER first")
-        if self._wanted_filter != self._filter:
-            self._filter, self._filter_ready_s = self._wanted_filter, now + self._set.filter_s
-        return Reply({"eta": round(max(self._filter_ready_s - now, 0.0), 3)})
+        return Reply({"eta": round(self._wheel.go(now), 3)})
 
     def _abort(self, params: Params) -> Reply:
         self._settle(self._clock.unix_s())
@@ -174,8 +167,8 @@ class SimulatedCamera:
         self._settle(now)
         if self._running is not None:
             raise Refusal("busy", f"frame {self._running.number} is being taken; wait, or DO ABORT")
-        if now < self._filter_ready_s:
-            raise Refusal("busy", f"the filter {self._filter} is on its way; wait")
+        if self._wheel.left_s(now) > 0:
+            raise Refusal("busy", f"the filter {self._wheel.goal} is on its way; wait")
 
     def _make(self, scene: Scene, cards: Mapping[str, tuple[object, str]]) -> bytes:
         return fits_bytes(render(self._set, scene), cards)

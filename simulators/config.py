@@ -12,7 +12,18 @@ from instruments.pyros.grammar import grammar
 
 Settings = Mapping[str, Any]
 
-KINDS = ("telescope", "camera_vis", "camera_nir", "dome", "plc", "simulator")
+KINDS = (
+    "telescope",
+    "camera_vis",
+    "camera_nir",
+    "filter_wheel",
+    "focuser",
+    "rotator",
+    "dome",
+    "plc",
+    "weather_station",
+    "simulator",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from instruments.clock import Clock
 from instruments.pyros.values import iso_ms
 from simulators.device import Handler, Params, Refusal, Reply
-from simulators.plc import SimulatedPlc
+from simulators.player import Player, sensors_of, value_of
 from simulators.server import DevicePort
+from simulators.weather import Weather
 
 logger = logging.getLogger(__name__)
-
-_CONTACTS = ("rain", "mains", "emergency_stop")
 
 
 class SimulatorControl:
@@ -21,68 +20,103 @@ class SimulatorControl:
 
     :param clock: the shared clock
     :param ports: the devices' ports by name; filled by the host
+    :param weather: of the site
+    :param player: of scenarios
     """
 
-    def __init__(self, clock: Clock, ports: Mapping[str, DevicePort]) -> None:
-        self._clock, self._ports = clock, ports
+    def __init__(self, clock: Clock, ports: Mapping[str, DevicePort], weather: Weather, player: Player) -> None:
+        self._clock, self._ports, self._weather, self._player = clock, ports, weather, player
 
     @property
     def handlers(self) -> Mapping[tuple[str, str], Handler]:
         """What serves each operation."""
         return {
             ("GET", "STATUS"): self._status,
-            ("SET", "WEATHER"): self._weather,
+            ("SET", "WEATHER"): self._force,
+            ("DO", "FAULT"): self._fault,
+            ("DO", "HEAL"): self._heal,
+            ("DO", "EVENT"): self._event,
+            ("DO", "CLEAR"): self._clear,
             ("DO", "FREEZE"): lambda p: self._freeze(p, True),
             ("DO", "THAW"): lambda p: self._freeze(p, False),
             ("DO", "STOP"): self._stop,
-            ("DO", "START"): self._start,
+            ("DO", "START"): lambda p: self._opening(self._port(p), self._port(p).start),
             ("DO", "MUTE"): lambda p: self._mute(p, True),
             ("DO", "UNMUTE"): lambda p: self._mute(p, False),
         }
 
     def _status(self, params: Params) -> Reply:
+        now = self._clock.unix_s()
         devices = {
-            name: {"port": p.port, "listening": p.listening, "muted": p.muted, "links": len(p.links)}
+            name: {
+                "kind": p.word.lower(),
+                "port": p.port,
+                "listening": p.listening,
+                "muted": p.muted,
+                "links": len(p.links),
+                "faults": p.faults.names,
+            }
             for name, p in self._ports.items()
         }
-        forced = {name: value for plc in self._plcs().values() for name, value in plc.forced.items()}
-        frozen = [name for name, plc in self._plcs().items() if plc.frozen]
-        return Reply({"time": iso_ms(self._clock.unix_s()), "devices": devices, "forced": forced, "frozen": frozen})
+        sensors = {name: sensors_of(port) for name, port in self._ports.items()}
+        return Reply(
+            {
+                "time": iso_ms(now),
+                "devices": devices,
+                "forced": self._weather.forced.values(now),
+                "frozen": [name for name, one in sensors.items() if one is not None and one.frozen],
+                "events": self._player.left,
+                "longitude": self._player.longitude_deg,
+            }
+        )
 
-    def _weather(self, params: Params) -> Reply:
-        name, value = str(params["name"]), params["value"]
-        if not self._plcs():
-            raise Refusal("refused", "no PLC is simulated here")
-        if value != "auto" and (name in _CONTACTS) != isinstance(value, str):
-            kind = "true or false" if name in _CONTACTS else "a number"
-            raise Refusal("range", f"{name} takes {kind}, or auto, not {value}")
-        for plc in self._plcs().values():
-            if value == "auto":
-                plc.forced.pop(name, None)
-            else:
-                plc.forced[name] = value == "true" if isinstance(value, str) else float(value)
-        logger.info("weather forced: %s = %s", name, value)
+    def _force(self, params: Params) -> Reply:
+        name = str(params["name"])
+        value = value_of(name, params["value"])
+        if value is None:
+            self._weather.forced.free(name)
+        else:
+            self._weather.force(name, value, self._clock.unix_s())
+        logger.info("weather forced: %s = %s", name, params["value"])
+        return Reply()
+
+    def _fault(self, params: Params) -> Reply:
+        value = None if params["value"] == "usual" else float(params["value"])
+        self._port(params).spoil(str(params["fault"]), value, int(params["seed"]))
+        return Reply()
+
+    def _heal(self, params: Params) -> Reply:
+        everyone = str(params["name"]).lower() == "all"
+        for port in [p for p in self._ports.values() if p.device is not self] if everyone else [self._port(params)]:
+            self._opening(port, port.heal)
+        return Reply()
+
+    def _event(self, params: Params) -> Reply:
+        self._player.plan(float(params["delay"]), str(params["key"]), params["value"], float(params["ramp"]))
+        return Reply()
+
+    def _clear(self, params: Params) -> Reply:
+        self._player.clear()
         return Reply()
 
     def _freeze(self, params: Params, freeze: bool) -> Reply:
         name = self._port(params).name
-        plc = self._plcs().get(name)
-        if plc is None:
-            raise Refusal("refused", f"{name} is no PLC; only a PLC can be frozen")
+        sensors = sensors_of(self._ports[name])
+        if sensors is None:
+            raise Refusal("refused", f"{name} is no PLC; only a PLC or a weather station can be frozen")
         if freeze:
-            plc.freeze()
+            sensors.freeze()
         else:
-            plc.thaw()
+            sensors.thaw()
         return Reply()
 
     def _stop(self, params: Params) -> Reply:
         self._port(params).stop()
         return Reply()
 
-    def _start(self, params: Params) -> Reply:
-        port = self._port(params)
+    def _opening(self, port: DevicePort, do: Callable[[], None]) -> Reply:
         try:
-            port.start()
+            do()
         except OSError as error:
             raise Refusal("refused", f"port {port.port} of {port.name} can't be opened: {error}") from None
         return Reply()
@@ -93,11 +127,9 @@ class SimulatorControl:
 
     def _port(self, params: Params) -> DevicePort:
         name = str(params["name"]).lower()
-        port = self._ports.get(name)
+        by_name = {known.lower(): port for known, port in self._ports.items()}
+        port = by_name.get(name)
         if port is None or port.device is self:
             known = ", ".join(n for n, p in self._ports.items() if p.device is not self)
             raise Refusal("refused", f"no device {name!r} is simulated here; there are: {known}")
         return port
-
-    def _plcs(self) -> dict[str, SimulatedPlc]:
-        return {name: p.device for name, p in self._ports.items() if isinstance(p.device, SimulatedPlc)}

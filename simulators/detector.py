@@ -29,6 +29,8 @@ class CameraSettings:
     :param setpoint_c: temperature it is cooled to at the start
     :param ambient_c: temperature it warms to with the cooler off
     :param cooling_c_s: how fast its temperature changes
+    :param pixel_response: deviation of the pixels' response from each other
+    :param bias_pattern_e: deviation of the columns' bias from each other, electrons
     """
 
     width: int = 512
@@ -49,6 +51,8 @@ class CameraSettings:
     setpoint_c: float = -60.0
     ambient_c: float = 8.0
     cooling_c_s: float = 0.5
+    pixel_response: float = 0.008
+    bias_pattern_e: float = 1.5
 
 
 NIR = CameraSettings(
@@ -66,6 +70,8 @@ NIR = CameraSettings(
     readout_s=1.5,
     filter_s=4.0,
     setpoint_c=-150.0,
+    pixel_response=0.02,
+    bias_pattern_e=6.0,
 )
 
 

@@ -54,6 +54,7 @@ class SimulatedDome:
 
     def shutter_at(self, unix_s: float) -> str:
         """Tell where the shutter is."""
+        unix_s = min(unix_s, self._clock.unix_s())
         opened = self._shutter.at(unix_s)
         if opened == self._shutter.end:
             return {0.0: "closed", 1.0: "open"}.get(opened, "unknown")

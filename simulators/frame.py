@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -9,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.detector import FULL_ADU, CameraSettings
-from simulators.starlight import Image, add_stars
+from simulators.pattern import Image, pattern
+from simulators.starlight import Beam, add_stars
 
 _POOL = 1 << 21
+_COSMIC_RAYS_S_PIXEL = 2.5e-8  # some 1.5 a minute on a megapixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +25,17 @@ class Scene:
     :param dec_deg: true pointing, ICRS
     :param lamp: whether the flat-field lamp shines
     :param exposure_s: open-shutter time
-    :param seeing_arcsec: full width at half maximum of a star
+    :param seeing_arcsec: full width at half maximum of a star in focus
     :param sky_mag: sky brightness, per square arcsecond
     :param dark_e_s: dark current
     :param seed: of the frame's noise
+    :param pattern_seed: of the detector's own pattern
+    :param blur_arcsec: what being out of focus adds to the width of a star
+    :param focus_steps: where the focuser stands; None without one
+    :param best_focus_steps: where it should stand
+    :param transparency: of the air, 0 to 1
+    :param trail_arcsec: how far stars trail, to the east and to the north
+    :param angle_deg: position angle of the camera, from north through east
     """
 
     ra_deg: float | None
@@ -36,41 +46,72 @@ class Scene:
     sky_mag: float
     dark_e_s: float
     seed: int
+    pattern_seed: int = 0
+    blur_arcsec: float = 0.0
+    focus_steps: float | None = None
+    best_focus_steps: float | None = None
+    transparency: float = 1.0
+    trail_arcsec: tuple[float, float] = (0.0, 0.0)
+    angle_deg: float = 0.0
+
+    @property
+    def fwhm_arcsec(self) -> float:
+        """Full width at half maximum of a star: seeing and focus, added in squares."""
+        return math.hypot(self.seeing_arcsec, self.blur_arcsec)
 
 
 def render(camera: CameraSettings, scene: Scene) -> NDArray[np.uint16]:
-    """Make the counts of a frame, shape (height, width); north is up, east is left."""
+    """Make the counts of a frame, shape (height, width); north is up and east left at position angle 0."""
     shape = camera.height, camera.width
-    electrons = np.full(shape, scene.dark_e_s * scene.exposure_s, dtype=np.float32)
+    own = pattern(camera, scene.pattern_seed)
+    light = np.zeros(shape, dtype=np.float32)
     if scene.lamp:
-        electrons += camera.flat_e_s * scene.exposure_s
+        light += camera.flat_e_s * scene.exposure_s
     if scene.ra_deg is not None and scene.dec_deg is not None:
         per_pixel = 10 ** (0.4 * (camera.zero_point_mag - scene.sky_mag)) * camera.scale_arcsec**2
-        electrons += per_pixel * scene.exposure_s
-        add_stars(electrons, camera, scene.ra_deg, scene.dec_deg, scene.exposure_s, scene.seeing_arcsec)
-    electrons *= _flat(*shape)
+        light += per_pixel * scene.exposure_s
+        beam = Beam(scene.ra_deg, scene.dec_deg, scene.angle_deg, scene.fwhm_arcsec, scene.trail_arcsec)
+        add_stars(light, camera, beam, scene.exposure_s * scene.transparency)
+    light *= own.flat
+    electrons = light
+    if scene.dark_e_s * scene.exposure_s > 0:
+        electrons += own.dark * np.float32(scene.dark_e_s * scene.exposure_s)
+    _add_cosmic_rays(electrons, camera, scene)
     # Gaussian for Poisson: from about ten electrons on nobody can tell, and below it read noise rules.
-    noise = _noise(electrons.size, scene.seed).reshape(shape)
-    deviation = np.sqrt(np.maximum(electrons, 0) + camera.read_noise_e**2)
-    np.minimum(electrons, camera.full_well_e, out=electrons)
-    counts = (electrons + noise * deviation) / camera.gain_e_adu + camera.bias_adu
-    return np.clip(np.rint(counts), 0, FULL_ADU).astype(np.uint16)
+    counts = np.maximum(electrons, np.float32(0))
+    counts += np.float32(camera.read_noise_e**2)
+    np.sqrt(counts, out=counts)
+    counts *= _noise(counts.size, scene.seed).reshape(shape)
+    np.minimum(electrons, np.float32(camera.full_well_e), out=electrons)
+    counts += electrons
+    counts += own.bias_e
+    counts *= np.float32(1 / camera.gain_e_adu)
+    counts += np.float32(camera.bias_adu + 0.5)  # truncated below: rounds to the nearest
+    np.clip(counts, 0, FULL_ADU, out=counts)
+    return counts.astype(np.uint16)
 
 
-def sky_brightness_mag(dark_mag: float, sun_altitude_deg: float) -> float:
-    """Brighten a dark sky by twilight.
-
-    A parabola that joins the dark sky at a Sun of -18° and is some 16 mag brighter at sunset, roughly as
-    Patat et al. 2006 (A&A 455, 385) measured.
-    """
-    return dark_mag - 0.05 * max(sun_altitude_deg + 18.0, 0.0) ** 2
+def cosmic_rays(camera: CameraSettings, scene: Scene) -> int:
+    """Tell how many cosmic rays hit a frame."""
+    mean = _COSMIC_RAYS_S_PIXEL * camera.width * camera.height * (scene.exposure_s + camera.readout_s)
+    return int(_dice_of_rays(scene).poisson(mean))
 
 
-@cache
-def _flat(height: int, width: int) -> Image:
-    """Make the response of the optics: some per cent less light towards the corners."""
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    return (1 - 0.04 * (x * x + y * y)).astype(np.float32)
+def _dice_of_rays(scene: Scene) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64([scene.seed, 3]))
+
+
+def _add_cosmic_rays(electrons: Image, camera: CameraSettings, scene: Scene) -> None:
+    """Add straight tracks, some pixels long, without a point-spread function: what a filter must find."""
+    dice = np.random.Generator(np.random.PCG64([scene.seed, 4]))
+    for _ in range(cosmic_rays(camera, scene)):
+        x, y = dice.uniform(0, camera.width), dice.uniform(0, camera.height)
+        direction, length = dice.uniform(0, math.pi), 1 + dice.exponential(4.0)
+        along = np.arange(0, length, 0.5)
+        column = (x + along * math.cos(direction)).astype(int)
+        row = (y + along * math.sin(direction)).astype(int)
+        inside = (column >= 0) & (column < camera.width) & (row < camera.height)
+        np.add.at(electrons, (row[inside], column[inside]), np.float32(dice.uniform(300, 2000)))
 
 
 @cache

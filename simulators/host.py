@@ -12,12 +12,18 @@ from instruments.clock import Clock
 from simulators.camera import SimulatedCamera
 from simulators.config import DeviceConfig, SimulatorConfig, Site
 from simulators.control import SimulatorControl
-from simulators.device import SimulatedDevice
+from simulators.device import SimulatedDevice, settings_of
 from simulators.dome import SimulatedDome
-from simulators.plc import SimulatedPlc
+from simulators.focuser import SimulatedFocuser
+from simulators.pace import DeviceClock
+from simulators.player import Player
+from simulators.plc import PlcSettings, SimulatedPlc, SimulatedWeatherStation
+from simulators.rotator import SimulatedRotator
 from simulators.server import DevicePort
 from simulators.telescope import SimulatedTelescope
-from simulators.view import Around
+from simulators.view import Air, Around
+from simulators.weather import Weather
+from simulators.wheel import SimulatedFilterWheel
 
 T = TypeVar("T")
 
@@ -35,11 +41,17 @@ class Host:
     def __init__(self, config: SimulatorConfig, clock: Clock, site: Site, seed: int) -> None:
         self._clock, self._site, self._seed = clock, site, seed
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="pyros-frame")
+        plc = next((d for d in config.devices if d.kind == "plc"), None)
+        climate = settings_of(PlcSettings, plc.settings if plc else {}, "plc")
+        self.weather = Weather(site, climate, seed + zlib.crc32((plc.name if plc else "plc").encode()))
+        self.air = Air(self.weather, seed)
         self.ports: dict[str, DevicePort] = {}
+        self.player = Player(clock, self.weather, self.air, self.ports, site)
         # Cameras look through the telescope and out of the dome, so these are made first.
         late = ("camera_vis", "camera_nir", "simulator")
         for one in sorted(config.devices, key=lambda d: d.kind in late):
-            self.ports[one.name] = DevicePort(one.name, one.word, self._make(one), one.port)
+            pace = DeviceClock(clock)
+            self.ports[one.name] = DevicePort(one.name, one.word, self._make(one, pace), one.port, pace)
         for one in config.devices:
             self.ports[one.name] = self.ports.pop(one.name)
 
@@ -54,24 +66,41 @@ class Host:
                 port.start()
             yield {name: port.port for name, port in self.ports.items()}
         finally:
+            self.player.clear()
             for port in self.ports.values():
                 port.stop()
             self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _make(self, one: DeviceConfig) -> SimulatedDevice:
+    def _make(self, one: DeviceConfig, pace: DeviceClock) -> SimulatedDevice:
         seed = self._seed + zlib.crc32(one.name.encode())
         match one.kind:
             case "telescope":
-                return SimulatedTelescope(self._clock, self._site, one.settings, seed)
+                return SimulatedTelescope(pace, self._site, one.settings, seed)
             case "dome":
-                return SimulatedDome(self._clock, one.settings)
+                return SimulatedDome(pace, one.settings)
+            case "filter_wheel":
+                return SimulatedFilterWheel(pace, one.settings)
+            case "focuser":
+                return SimulatedFocuser(pace, one.settings, self.weather)
+            case "rotator":
+                return SimulatedRotator(pace, one.settings)
             case "plc":
-                return SimulatedPlc(self._clock, self._site, one.settings, seed)
+                return SimulatedPlc(pace, self._site, one.settings, seed, self.weather)
+            case "weather_station":
+                return SimulatedWeatherStation(pace, one.settings, self.weather)
             case "simulator":
-                return SimulatorControl(self._clock, self.ports)
+                return SimulatorControl(self._clock, self.ports, self.weather, self.player)
             case _:
-                around = Around(self._site, self._first(SimulatedTelescope), self._first(SimulatedDome), self._threads)
-                return SimulatedCamera(one.name, one.kind, self._clock, one.settings, around, seed)
+                around = Around(
+                    self._site,
+                    self._first(SimulatedTelescope),
+                    self._first(SimulatedDome),
+                    self._threads,
+                    self._first(SimulatedFocuser),
+                    self._first(SimulatedRotator),
+                    self.air,
+                )
+                return SimulatedCamera(one.name, one.kind, pace, one.settings, around, seed)
 
     def _first(self, kind: type[T]) -> T | None:
         return next((p.device for p in self.ports.values() if isinstance(p.device, kind)), None)

@@ -22,6 +22,9 @@ class MountSettings:
     :param park_azimuth_deg: azimuth of it, from north through east
     :param pointing_error_arcsec: size of the pointing model's errors
     :param rotator_deg_s: speed of the rotator
+    :param periodic_error_arcsec: amplitude of the tracking's periodic error
+    :param period_s: of the periodic error
+    :param drift_arcsec_min: how fast tracking drifts away, from where the slew ended
     """
 
     speed_deg_s: float = 15.0
@@ -32,6 +35,9 @@ class MountSettings:
     park_azimuth_deg: float = 0.0
     pointing_error_arcsec: float = 5.0
     rotator_deg_s: float = 10.0
+    periodic_error_arcsec: float = 0.3
+    period_s: float = 480.0
+    drift_arcsec_min: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class Mount:
         self._horizon, self._set = horizon, settings
         dice = random.Random(seed)
         self._model = [dice.gauss(0, settings.pointing_error_arcsec / 3600 / 2) for _ in range(4)]
+        self._phase, self._heading = (dice.uniform(0, 2 * math.pi) for _ in range(2))
         self._sync = (0.0, 0.0)
         self._motion: Motion = self.park_position
 
@@ -136,11 +143,23 @@ class Mount:
         return self._horizon.radec_deg(*self.altaz_deg(motion, unix_s), unix_s)
 
     def true_deg(self, unix_s: float) -> tuple[float, float]:
-        """Tell the ICRS position that it really points at: with the errors of its pointing model."""
+        """Tell the ICRS position that it really points at: with the errors of its model and of its tracking."""
         ra, dec = self.radec_deg(self.motion(unix_s), unix_s)
         error_x, error_dec = self._error_deg(ra, dec, unix_s)
-        true_dec = max(-90.0, min(90.0, dec + error_dec + self._sync[1]))
-        return (ra + (error_x + self._sync[0]) / max(math.cos(math.radians(dec)), 1e-3)) % 360, true_dec
+        track_x, track_dec = self.tracking_arcsec(unix_s)
+        true_dec = max(-90.0, min(90.0, dec + error_dec + self._sync[1] + track_dec / 3600))
+        x = error_x + self._sync[0] + track_x / 3600
+        return (ra + x / max(math.cos(math.radians(dec)), 1e-3)) % 360, true_dec
+
+    def tracking_arcsec(self, unix_s: float) -> tuple[float, float]:
+        """Tell how far off tracking is, to the east and to the north: a periodic error, and a slow drift."""
+        motion = self._motion
+        if not isinstance(motion, Following):
+            return 0.0, 0.0
+        turn = 2 * math.pi * unix_s / self._set.period_s + self._phase
+        drift = self._set.drift_arcsec_min * (unix_s - motion.start_s) / 60
+        periodic = self._set.periodic_error_arcsec * math.sin(turn)
+        return periodic + drift * math.cos(self._heading), drift * math.sin(self._heading)
 
     def synchronise(self, wanted: Still | Following, unix_s: float) -> None:
         """Take ``wanted`` for where it really points now, and follow that."""
@@ -148,8 +167,9 @@ class Mount:
         ra, dec = self.radec_deg(wanted, unix_s)
         self._motion = Following(ra, dec, unix_s)
         error_x, error_dec = self._error_deg(ra, dec, unix_s)
-        scale = math.cos(math.radians(dec))
-        self._sync = (shortest_deg(ra, true_ra) * scale - error_x, true_dec - dec - error_dec)
+        track_x, track_dec = self.tracking_arcsec(unix_s)
+        x = shortest_deg(ra, true_ra) * math.cos(math.radians(dec))
+        self._sync = (x - error_x - track_x / 3600, true_dec - dec - error_dec - track_dec / 3600)
 
     def _error_deg(self, ra: float, dec: float, unix_s: float) -> tuple[float, float]:
         altitude, azimuth = (math.radians(a) for a in self._horizon.altaz_deg(ra, dec, unix_s))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import socket
+from collections.abc import Callable, Mapping
 from typing import cast
 
-from instruments.pyros.answer import format_error, format_ok
+from instruments.pyros.answer import format_error
 from instruments.pyros.grammar import GrammarError, grammar
-from instruments.pyros.line import parse_command, request_id_of
-from simulators.device import Refusal, Reply, SimulatedDevice
+from instruments.pyros.line import Command, parse_command, request_id_of
+from instruments.pyros.values import iso_ms
+from simulators.device import Handler, Params, Refusal, Reply, SimulatedDevice
+from simulators.faults import Faults, Sent
+from simulators.pace import DeviceClock
 
 logger = logging.getLogger(__name__)
 
@@ -25,15 +30,25 @@ class DevicePort:
     :param word: the device's word in the grammar
     :param device: what serves its commands
     :param port: where to listen; 0 for any free port, which is then kept
+    :param clock: the device's
     """
 
-    def __init__(self, name: str, word: str, device: SimulatedDevice, port: int) -> None:
-        self.name, self.word, self.device, self.port = name, word, device, port
+    def __init__(self, name: str, word: str, device: SimulatedDevice, port: int, clock: DeviceClock) -> None:
+        self.name, self.word, self.device, self.port, self._clock = name, word, device, port, clock
+        self.faults = Faults(clock)
         self.muted = False
         self.links: set[_Link] = set()
+        self._session, self._started_s = "", 0.0
+        self._handlers = {**device.handlers, ("GET", "HEARTBEAT"): self._heartbeat}
         self._server: asyncio.Server | None = None
         self._opening: asyncio.Task[None] | None = None
         self._listener: socket.socket | None = None
+        self._later: set[asyncio.TimerHandle] = set()
+
+    @property
+    def handlers(self) -> Mapping[tuple[str, str], Handler]:
+        """What serves each operation."""
+        return self._handlers
 
     @property
     def listening(self) -> bool:
@@ -58,10 +73,14 @@ class DevicePort:
             raise
         self._listener = listener
         self.port = int(listener.getsockname()[1])
+        self._session, self._started_s = secrets.token_hex(4), self._clock.true_s()
         self._opening = asyncio.get_running_loop().create_task(self._serve(listener))
 
     def stop(self) -> None:
         """Close the port and cut all links."""
+        for timer in self._later:
+            timer.cancel()
+        self._later.clear()
         listener, self._listener = self._listener, None
         if listener is None:
             return
@@ -74,29 +93,82 @@ class DevicePort:
         for link in list(self.links):
             link.cut()
 
-    def answer(self, line: bytes) -> tuple[bytes, bytes]:
-        """Give the answer line and the payload to a command line."""
+    def spoil(self, fault: str, value: float | None, seed: int) -> None:
+        """Let the device misbehave until :meth:`heal`.
+
+        :param fault: one of those that the grammar names
+        :param value: how much of it; the usual measure if left out
+        :param seed: of what chance decides
+        """
+        logger.info("%s: fault %s begins", self.name, fault)
+        self.faults.set(fault, value, seed)
+        if fault == "half_open":
+            for link in self.links:
+                link.deaf = True
+        elif fault == "storm":
+            for link in list(self.links):
+                link.cut()
+        elif fault == "crash":
+            again_s = self.faults.value("crash")
+            self.stop()
+            self.after(again_s, self.start)
+
+    def heal(self) -> None:
+        """End all faults.
+
+        :raises OSError: if somebody else holds the port of a crashed device
+        """
+        crashed = "crash" in self.faults
+        self.faults.heal()
+        if crashed:
+            self.start()
+
+    def after(self, real_s: float, do: Callable[[], object]) -> None:
+        """Do something later, unless the port is closed before."""
+
+        def now() -> None:
+            self._later.discard(timer)
+            do()
+
+        timer = asyncio.get_running_loop().call_later(real_s, now)
+        self._later.add(timer)
+
+    def answer(self, line: bytes) -> Sent:
+        """Give what goes back for a command line."""
         request_id = request_id_of(line)
+        heartbeat = False
         try:
             asked = parse_command(line)
             if asked.device != self.word:
                 raise GrammarError("unknown", f"word 1: this port serves {self.word}, not {asked.device}")
-            reply = self.device.handlers[asked.action, asked.operation](asked.values)
+            heartbeat = asked.operation == "HEARTBEAT"
+            reply = self._act(asked)
+            data = self.faults.line(request_id, reply) + reply.payload
         except (GrammarError, Refusal) as error:
-            return format_error(request_id, error.code, error.text), b""
+            data = format_error(request_id, error.code, error.text)
         except Exception:
             # A fault of one simulated device must not end the others.
             logger.exception("%s: fault while serving %.80r", self.name, line)
-            return format_error(request_id, "fault", "the simulator failed; its log says why"), b""
-        return self._ok(request_id, reply)
+            data = format_error(request_id, "fault", "the simulator failed; its log says why")
+        return self.faults.wire(heartbeat, data)
+
+    def _act(self, asked: Command) -> Reply:
+        if self.faults.refuses(asked.action):
+            raise Refusal("refused", "a drill: this device refuses everything")
+        key = asked.action, asked.operation
+        reply = self._handlers[key](asked.values)
+        stop_s = self.faults.stops_after(float(cast("float", reply.values.get("eta", 0.0)))) if key[0] == "DO" else None
+        if stop_s is not None:
+            self.after(stop_s / self._clock.speed, lambda: self._handlers["DO", "ABORT"]({}))
+        return self.faults.reply(key, reply)
+
+    def _heartbeat(self, params: Params) -> Reply:
+        now = self._clock.true_s()
+        return Reply({"time": iso_ms(now), "session": self._session, "uptime": round(now - self._started_s, 3)})
 
     async def _serve(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Link(self), sock=listener)
-
-    @staticmethod
-    def _ok(request_id: str | None, reply: Reply) -> tuple[bytes, bytes]:
-        return format_ok(request_id, reply.values), reply.payload
 
 
 class _Link(asyncio.Protocol):
@@ -108,6 +180,7 @@ class _Link(asyncio.Protocol):
         self._buffer = bytearray()
         self._full = False
         self._refused = False
+        self.deaf = False
         self._max_bytes = grammar().max_line_bytes
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -117,6 +190,8 @@ class _Link(asyncio.Protocol):
             self._refuse("busy", f"{MAX_LINKS} links are open already")
             return
         self._port.links.add(self)
+        if "storm" in self._port.faults:
+            self.cut()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._port.links.discard(self)
@@ -156,12 +231,18 @@ class _Link(asyncio.Protocol):
                 return
             line = bytes(self._buffer[:end])
             del self._buffer[: end + 1]
-            if self._port.muted:
+            if self._port.muted or self.deaf or not line.strip():
                 continue
-            if not line.strip():
-                continue
-            answer, payload = self._port.answer(line)
-            transport.write(answer + payload)
+            self._send(transport, self._port.answer(line))
+
+    def _send(self, transport: asyncio.Transport, sent: Sent) -> None:
+        if sent.delay_s:
+            self._port.after(sent.delay_s, lambda: transport.write(sent.data))
+            return
+        transport.write(sent.data)
+        if sent.cut:
+            # Half an answer shall still arrive: close, not abort.
+            transport.close()
 
     def _refuse(self, code: str, text: str) -> None:
         logger.warning("%s: link closed: %s", self._port.name, text)

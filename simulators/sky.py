@@ -1,4 +1,7 @@
-"""A sky that needs no catalogue: the same stars at each visit, seeded per cell of one square degree."""
+"""The stars of a field: real ones where a catalogue is installed, and a synthetic faint field.
+
+The synthetic sky needs no catalogue: the same stars at each visit, seeded per cell of one square degree.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.catalogue import bright_stars_around
+
 FloatArray = NDArray[np.float64]
 
 _FAINTEST_MAG = 18.0
 _BRIGHTEST_MAG = 6.0
+_CATALOGUE_MAG = 8.0  # where Hipparcos is complete no star is invented
 _STARS_PER_DEG2 = 4000  # to the faintest magnitude, at middle galactic latitude
 _SLOPE = 0.35  # of log N per magnitude
 _SKY_SEED = 20161201
@@ -37,7 +43,12 @@ def stars_around(ra_deg: float, dec_deg: float, radius_deg: float) -> Stars:
         first = math.floor((ra_deg - reach_deg) / 360 * count)
         last = math.floor((ra_deg + reach_deg) / 360 * count)
         bands.extend(_cell(band, cell % count) for cell in range(first, min(last, first + count - 1) + 1))
-    return Stars(*(np.concatenate(column) for column in zip(*bands, strict=True)))
+    stars = Stars(*(np.concatenate(column) for column in zip(*bands, strict=True)))
+    bright = bright_stars_around(round(ra_deg, 6), round(dec_deg, 6), radius_deg)
+    if bright is None:
+        return stars
+    faint = stars.vis_mag > _CATALOGUE_MAG
+    return Stars(*(np.concatenate((ours[faint], theirs)) for ours, theirs in zip(stars, bright, strict=True)))
 
 
 def _cells(band: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,42 +18,67 @@ _SMALL, _LARGE = 7, 40  # half sizes of the stamps of faint and bright stars, pi
 _BRIGHT_ELECTRONS = 2e5
 
 
-def add_stars(
-    electrons: Image, camera: CameraSettings, ra_deg: float, dec_deg: float, exposure_s: float, seeing_arcsec: float
-) -> None:
-    """Add the stars around a position to an image of electrons, shape (height, width).
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """How the sky falls onto the detector.
 
     :param ra_deg: of the image's centre, ICRS
     :param dec_deg: of the image's centre, ICRS
-    :param exposure_s: open-shutter time
-    :param seeing_arcsec: full width at half maximum of a star
+    :param angle_deg: position angle of the image's upper edge, from north through east
+    :param fwhm_arcsec: full width at half maximum of a star
+    :param trail_arcsec: how far stars trail, to the east and to the north
+    """
+
+    ra_deg: float
+    dec_deg: float
+    angle_deg: float
+    fwhm_arcsec: float
+    trail_arcsec: tuple[float, float]
+
+
+def add_stars(electrons: Image, camera: CameraSettings, beam: Beam, exposure_s: float) -> None:
+    """Add the stars around a position to an image of electrons, shape (height, width).
+
+    :param exposure_s: open-shutter time, through a clear sky
     """
     radius_deg = math.hypot(camera.width, camera.height) / 2 * camera.scale_arcsec / 3600
-    stars = stars_around(ra_deg, dec_deg, radius_deg)
-    x, y, visible = project(stars, ra_deg, dec_deg, camera)
+    stars = stars_around(beam.ra_deg, beam.dec_deg, radius_deg)
+    x, y, visible = project(stars, beam.ra_deg, beam.dec_deg, camera, beam.angle_deg)
     mag = stars.nir_mag if camera.band == "nir" else stars.vis_mag
     flux = 10 ** (0.4 * (camera.zero_point_mag - mag)) * exposure_s
     # A star that adds less than a fifth of an electron in all is not worth its stamp.
     use = visible & (flux > 0.2)
-    alpha = seeing_arcsec / camera.scale_arcsec / (2 * math.sqrt(2 ** (1 / _BETA) - 1))
+    # An even trail of length d has a deviation of d / sqrt(12); as a width at half maximum, 0.68 d.
+    turn = math.radians(beam.angle_deg)
+    east, north = beam.trail_arcsec
+    along = east * math.cos(turn) - north * math.sin(turn), east * math.sin(turn) + north * math.cos(turn)
+    to_alpha = camera.scale_arcsec * 2 * math.sqrt(2 ** (1 / _BETA) - 1)
+    alpha = tuple(math.hypot(beam.fwhm_arcsec, 0.68 * trail) / to_alpha for trail in along)
+    out_of_focus = math.ceil(3 * max(alpha))
     bright = use & (flux > _BRIGHT_ELECTRONS)
-    for chosen, half in ((use & ~bright, _SMALL), (bright, _LARGE)):
+    for chosen, half in ((use & ~bright, max(_SMALL, out_of_focus)), (bright, max(_LARGE, out_of_focus))):
         if chosen.any():
             _stamp(electrons, x[chosen], y[chosen], flux[chosen], alpha, half)
 
 
 def project(
-    stars: Stars, ra_deg: float, dec_deg: float, camera: CameraSettings
+    stars: Stars, ra_deg: float, dec_deg: float, camera: CameraSettings, angle_deg: float = 0.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Give pixel positions, from 0 (tangential projection; Calabretta & Greisen 2002, A&A 395, 1077)."""
+    """Give pixel positions, from 0 (tangential projection; Calabretta & Greisen 2002, A&A 395, 1077).
+
+    :param angle_deg: position angle of the image's upper edge, from north through east
+    """
     ra, dec = np.radians(stars.ra_deg - ra_deg), np.radians(stars.dec_deg)
     sin0, cos0 = math.sin(math.radians(dec_deg)), math.cos(math.radians(dec_deg))
     cos_distance = sin0 * np.sin(dec) + cos0 * np.cos(dec) * np.cos(ra)
     front = cos_distance > 0.5
     safe = np.where(front, cos_distance, 1.0)
     pixel = math.radians(camera.scale_arcsec / 3600)
-    x = (camera.width - 1) / 2 - np.cos(dec) * np.sin(ra) / safe / pixel
-    y = (camera.height - 1) / 2 + (np.sin(dec) * cos0 - np.cos(dec) * sin0 * np.cos(ra)) / safe / pixel
+    east = np.cos(dec) * np.sin(ra) / safe / pixel
+    north = (np.sin(dec) * cos0 - np.cos(dec) * sin0 * np.cos(ra)) / safe / pixel
+    turn = math.radians(angle_deg)
+    x = (camera.width - 1) / 2 - east * math.cos(turn) + north * math.sin(turn)
+    y = (camera.height - 1) / 2 + east * math.sin(turn) + north * math.cos(turn)
     inside = (x > -_SMALL) & (x < camera.width + _SMALL) & (y > -_SMALL) & (y < camera.height + _SMALL)
     return x, y, front & inside
 
@@ -62,16 +88,16 @@ def _stamp(
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     flux: NDArray[np.float64],
-    alpha: float,
+    alpha: tuple[float, ...],
     half: int,
 ) -> None:
     """Add Moffat profiles of the given fluxes (Moffat 1969, A&A 3, 455), each cut to a square."""
     height, width = electrons.shape
     column, row = np.rint(x).astype(np.int32), np.rint(y).astype(np.int32)
     reach = np.arange(-half, half + 1, dtype=np.int32)
-    dx2 = ((reach - (x - column)[:, None]) ** 2).astype(np.float32)
-    dy2 = ((reach - (y - row)[:, None]) ** 2).astype(np.float32)
-    base = 1 + (dx2[:, None, :] + dy2[:, :, None]) / np.float32(alpha**2)
+    dx2 = (((reach - (x - column)[:, None]) / alpha[0]) ** 2).astype(np.float32)
+    dy2 = (((reach - (y - row)[:, None]) / alpha[1]) ** 2).astype(np.float32)
+    base = 1 + dx2[:, None, :] + dy2[:, :, None]
     profile = 1 / (base * base * base)
     profile *= (flux / profile.sum(axis=(1, 2))).astype(np.float32)[:, None, None]
     rows, columns = row[:, None] + reach, column[:, None] + reach

@@ -61,7 +61,12 @@ class SimulatedTelescope:
 
     def true_deg(self, unix_s: float) -> tuple[float, float]:
         """Tell the ICRS position that it really points at."""
-        return self._mount.true_deg(unix_s)
+        return self._mount.true_deg(min(unix_s, self._clock.unix_s()))
+
+    def trail_arcsec(self, unix_s: float, exposure_s: float) -> tuple[float, float]:
+        """Tell how far stars trail during an exposure, to the east and to the north."""
+        start, end = (self._mount.tracking_arcsec(s) for s in (unix_s, unix_s + exposure_s))
+        return end[0] - start[0], end[1] - start[1]
 
     def _status(self, params: Params) -> Reply:
         now = self._clock.unix_s()

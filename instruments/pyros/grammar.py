@@ -93,6 +93,9 @@ class Grammar:
     :param labels: what a form calls each device
     :param simulator_only: devices that only simulators have
     :param errors: meaning of each error code
+    :param types: how a value of each type is written
+    :param forms: how a command and an answer are written
+    :param additions: what of the form of a line is ours
     :param max_line_bytes: longest line, without its newline
     :param max_payload_bytes: largest payload
     """
@@ -101,6 +104,9 @@ class Grammar:
     labels: Mapping[str, str]
     simulator_only: frozenset[str]
     errors: Mapping[str, str]
+    types: Mapping[str, str]
+    forms: Mapping[str, str]
+    additions: Mapping[str, str]
     max_line_bytes: int
     max_payload_bytes: int
 
@@ -119,13 +125,16 @@ def grammar() -> Grammar:
     for device, section in devices.items():
         lists = document["shared"][section["uses"]] if "uses" in section else section
         for action in ACTIONS:
-            for item in lists[action.lower()]:
+            for item in (*document["every_device"].get(action.lower(), ()), *lists[action.lower()]):
                 entries[device, action, item["name"]] = _entry(device, action, item)
     return Grammar(
         entries=entries,
         labels={device: str(section["label"]) for device, section in devices.items()},
         simulator_only=frozenset(d for d, section in devices.items() if section.get("simulator_only", False)),
         errors=document["errors"],
+        types=document["types"],
+        forms={key: document["line"][key] for key in ("command", "answer", "encoding")},
+        additions={key: document["line"][key]["help"] for key in ("id", "quoting")},
         max_line_bytes=int(document["line"]["max_bytes"]),
         max_payload_bytes=int(document["line"]["max_payload_bytes"]),
     )

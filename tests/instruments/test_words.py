@@ -30,7 +30,7 @@ def test_every_word_of_the_client_is_in_the_grammar() -> None:
 
 def test_the_simulators_serve_every_word_and_no_other() -> None:
     host = Host(SimulatorConfig.default(), Clock(), Site(), seed=1)
-    served = {(port.word, action, name) for port in host.ports.values() for action, name in port.device.handlers}
+    served = {(port.word, action, name) for port in host.ports.values() for action, name in port.handlers}
     assert served == set(grammar().entries)
 
 

@@ -162,8 +162,9 @@ def test_true_pointing_is_a_little_off_and_the_same_each_time(clock: ManualClock
         return at
 
     first = true(1)
-    assert true(1) == pytest.approx(first, abs=1e-5)
-    assert true(2) != pytest.approx(first, abs=1e-5)
+    # The same model; the tracking's own error is another at another time, and small.
+    assert true(1) == pytest.approx(first, abs=2e-4)
+    assert true(2) != pytest.approx(first, abs=2e-4)
 
 
 @pytest.mark.parametrize(

