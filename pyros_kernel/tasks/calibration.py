@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
+from numpy.typing import NDArray
 from sqlalchemy import func, select
 
 from instruments import Camera, Frame, FrameKind, InstrumentError, OperationAborted
@@ -18,9 +18,11 @@ from pyros_kernel.clock import Clock
 from pyros_kernel.images import ArchiveError, ImageArchive, ImageContext, Place
 from pyros_kernel.images.archive import write_fits
 from pyros_kernel.store import Channel, Image, Night, Store
-from pyros_kernel.tasks.waiting import wait_or_stop
+from pyros_kernel.tasks.exposing import take_frame
 
 logger = logging.getLogger(__name__)
+
+FloatImage = NDArray[np.float32]
 
 BIASES = 5
 DARKS = 3
@@ -110,37 +112,46 @@ def _take(
 ) -> list[Frame]:
     frames: list[Frame] = []
     for _ in range(count):
-        cancelled.check()
-        frame = wait_or_stop(camera.expose(exposure, kind), services.clock, cancelled)
-        services.archive.save(frame, context, services.store)
+        frame, _ = take_frame(camera, exposure, kind, context, services, cancelled)
         frames.append(frame)
         took["frames"] += 1
     return frames
 
 
 def _combine(biases: list[Frame], darks: list[Frame], night: str, archive: ImageArchive) -> list[str]:
-    """Write the pixel by pixel medians: of the biases, and of the darks less that of the biases."""
-    bias = np.median([frame.data for frame in biases], axis=0).astype(np.float32)
-    dark = np.median([frame.data for frame in darks], axis=0).astype(np.float32) - bias
-    folder = archive.root / night / "calibration"
-    return [
-        _write_master(folder, "bias", bias, biases, archive.root),
-        _write_master(folder, "dark", dark, darks, archive.root),
-    ]
+    """Write the masters: of the biases, and of the darks less that of the biases."""
+    bias_path, bias = write_master("bias", biases, night, archive)
+    dark_path, _ = write_master("dark", darks, night, archive, bias)
+    return [bias_path, dark_path]
 
 
-def _write_master(
-    folder: Path, kind: str, data: np.ndarray[Any, np.dtype[np.float32]], frames: list[Frame], root: Path
-) -> str:
+def write_master(
+    kind: str,
+    frames: Sequence[Frame],
+    night: str,
+    archive: ImageArchive,
+    bias: FloatImage | None = None,
+) -> tuple[str, FloatImage]:
+    """Write the pixel by pixel median of frames of one camera and length.
+
+    :param kind: ``bias``, ``dark`` or ``flat``, for its name
+    :param bias: taken off, if given; counts, of the frames' shape
+    :return: its path under the data directory, and its counts
+    :raises ArchiveError: if the disk does not take it
+    """
+    data: FloatImage = np.median([frame.data for frame in frames], axis=0).astype(np.float32)
+    if bias is not None:
+        data = data - bias
     first, last = frames[0], frames[-1]
     header = fits.Header()
     header["IMAGETYP"] = (f"MASTER {kind.upper()}", "median of single frames")
     header["INSTRUME"] = (first.camera, "camera")
     header["EXPTIME"] = (float(first.exposure_time.to_value(u.s)), "[s] of each frame")
     header["NCOMBINE"] = (len(frames), "number of frames")
-    header["BIASSUB"] = (kind == "dark", "T: the master bias is taken off")
+    header["BIASSUB"] = (bias is not None, "T: the master bias is taken off")
     header["DATE-OBS"] = (str(first.start.utc.isot), "UTC start of the first frame")
     header["DATE-END"] = (str((last.start + last.exposure_time).utc.isot), "UTC end of the last frame")
     header["ORIGIN"] = ("PyROS", "what wrote this file")
+    folder = archive.root / night / "calibration"
     path = write_fits(folder, f"master_{kind}_{first.camera}", fits.PrimaryHDU(data, header))
-    return path.relative_to(root).as_posix()
+    return path.relative_to(archive.root).as_posix(), data

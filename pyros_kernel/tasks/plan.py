@@ -14,7 +14,7 @@ from pyros_kernel.cancellation import Cancellation, WorkCancelled
 from pyros_kernel.images import Geometry, ImageContext, Place
 from pyros_kernel.services import Services
 from pyros_kernel.store import Alert, Image, Plan, PlanStatus
-from pyros_kernel.tasks.analysis import analyse_image
+from pyros_kernel.tasks.exposing import analyse_or_log, take_frame
 from pyros_kernel.tasks.waiting import wait_or_stop
 
 logger = logging.getLogger(__name__)
@@ -45,10 +45,8 @@ def execute_plan(plan_id: int, *, services: Services, cancelled: Cancellation, a
     try:
         wait_or_stop(camera.set_filter(filter_name), services.clock, cancelled)
         for _ in range(missing):
-            cancelled.check()
-            frame = wait_or_stop(camera.expose(exposure, FrameKind.LIGHT), services.clock, cancelled)
-            image = services.archive.save(frame, context, services.store)
-            analysis.submit(_analyse, image.id, services)
+            _, image = take_frame(camera, exposure, FrameKind.LIGHT, context, services, cancelled)
+            analysis.submit(analyse_or_log, image.id, services)
     except (WorkCancelled, OperationAborted) as stopped:
         _end(plan_id, PlanStatus.INTERRUPTED, str(stopped), services)
         raise
@@ -62,13 +60,6 @@ def execute_plan(plan_id: int, *, services: Services, cancelled: Cancellation, a
 def _end(plan_id: int, status: PlanStatus, reason: str, services: Services) -> None:
     with services.store.session() as session:
         session.get_one(Plan, plan_id).become(status, reason)
-
-
-def _analyse(image_id: int, services: Services) -> None:
-    try:
-        analyse_image(image_id, services=services)
-    except Exception:  # an image that can't be analysed is kept, and must not end the night
-        logger.exception("image %d could not be analysed", image_id)
 
 
 def _alert_of(plan: Plan):

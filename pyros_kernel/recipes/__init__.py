@@ -1,0 +1,53 @@
+"""Recipes: typed functions that observe in named steps, and the handle of one that runs."""
+
+from pyros_kernel.recipes.by_name import enqueue, resume, run_by_name
+from pyros_kernel.recipes.errors import BadArgument, RecipeAborted, RecipeInterrupted, Refused, UnknownRecipe
+from pyros_kernel.recipes.ledger import unfinished
+from pyros_kernel.recipes.loan import Needs
+from pyros_kernel.recipes.recipe import Host, Recipe, recipe
+from pyros_kernel.recipes.registry import find, recipes
+from pyros_kernel.recipes.run import RecipeRun, end_all, running
+from pyros_kernel.recipes.standard import (
+    follow_alert,
+    mosaic,
+    observe,
+    pointing_run,
+    take_bias,
+    take_darks,
+    take_flats,
+    time_series,
+)
+from pyros_kernel.recipes.steps import Steps
+from pyros_kernel.recipes.target import Target, find_target
+
+__all__ = [
+    "BadArgument",
+    "Host",
+    "Needs",
+    "Recipe",
+    "RecipeAborted",
+    "RecipeInterrupted",
+    "RecipeRun",
+    "Refused",
+    "Steps",
+    "Target",
+    "UnknownRecipe",
+    "end_all",
+    "enqueue",
+    "find",
+    "find_target",
+    "follow_alert",
+    "mosaic",
+    "observe",
+    "pointing_run",
+    "recipe",
+    "recipes",
+    "resume",
+    "run_by_name",
+    "running",
+    "take_bias",
+    "take_darks",
+    "take_flats",
+    "time_series",
+    "unfinished",
+]

@@ -1,0 +1,184 @@
+"""The running of a recipe: whether it may go on, what stops it, and what it said; shared by its threads."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+from pyros_kernel.cancellation import Cancellation, WorkCancelled
+from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted
+from pyros_kernel.recipes.ledger import Ledger
+from pyros_kernel.recipes.loan import Loan
+from pyros_kernel.services import Services
+from pyros_kernel.store import RecipeStatus
+
+logger = logging.getLogger(__name__)
+
+_LOOK_REAL_S = 0.05
+_HOLD_S = 43_200.0  # half a day of the observatory: no hold of a night is longer
+_LINES = 200
+
+
+class Core:
+    """What the threads of one run share.
+
+    :param rehearsing: note refusals and go on, so that all of them are found
+    """
+
+    def __init__(self, name: str, services: Services, ledger: Ledger, loan: Loan, *, rehearsing: bool = False) -> None:
+        self.name, self.services, self.ledger, self.loan = name, services, ledger, loan
+        self.rehearsing = rehearsing
+        self.attempt = Cancellation()  # ends the steps under way; a new one follows an interruption
+        self.ended = threading.Event()
+        self.analysis = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pyros-recipe-analysis")
+        self.held = ""
+        self.expected, self.lasts_s, self.finished = 0, 0.0, 0
+        self.began_s = services.clock.unix_s()
+        self.pointed: tuple[float, float, Cancellation] | None = None
+        self.pointing = threading.Lock()
+        self.refusals: list[str] = []
+        self._lock = threading.Lock()
+        self._aborted: str | None = None
+        self._interrupted: str | None = None
+        self._failed: str | None = None
+        self._pause: str | None = None
+        self._unpaused = threading.Event()
+        self._unpaused.set()
+        self._log: deque[tuple[float, str]] = deque(maxlen=_LINES)
+
+    @property
+    def paused(self) -> str | None:
+        """Why it is paused by hand, or None."""
+        return self._pause
+
+    def say(self, text: str) -> None:
+        """Write a line into the run's log, and into the observatory's."""
+        self._log.append((self.services.clock.unix_s(), text))
+        logger.info("recipe %s: %s", self.name, text)
+
+    def log(self) -> tuple[tuple[float, str], ...]:
+        """Give the run's last lines: observatory time, text."""
+        return tuple(self._log)
+
+    # ------------------------------------------------------------------ from outside
+
+    def abort(self, reason: str) -> None:
+        """End the run now; only the first reason counts."""
+        with self._lock:
+            if self._aborted is not None or self.ended.is_set():
+                return
+            self._aborted = reason
+        self.attempt.set(reason)
+        self._unpaused.set()
+
+    def interrupt(self, reason: str) -> None:
+        """End the run now, so that it can be resumed."""
+        with self._lock:
+            if self._interrupted is None:
+                self._interrupted = reason
+        self.attempt.set(reason)
+        self._unpaused.set()
+
+    def fail(self, reason: str) -> None:
+        """End what the run's other threads do, because one of them failed."""
+        with self._lock:
+            self._failed = self._failed or reason
+        self.attempt.set(reason)
+
+    def mend(self) -> None:
+        """Let the recipe go on after a failure that it has seen."""
+        with self._lock:
+            self._failed = None
+
+    def pause(self, reason: str) -> None:
+        """Hold before the next step."""
+        self._unpaused.clear()
+        self._pause = reason
+        self.say(f"to pause before the next step: {reason}")
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._pause is not None:
+            self._pause = None
+            self.say("goes on")
+        self._unpaused.set()
+
+    # ------------------------------------------------------------------ from the recipe's threads
+
+    def check(self) -> None:
+        """End the work here if the run is to end.
+
+        :raises RecipeAborted: if it was aborted
+        :raises RecipeInterrupted: if it is to be resumed another time
+        :raises WorkCancelled: if another thread of it failed
+        """
+        if self._aborted is not None:
+            raise RecipeAborted(self._aborted)
+        if self._interrupted is not None:
+            raise RecipeInterrupted(self._interrupted)
+        if self._failed is not None:
+            raise WorkCancelled(self._failed)
+
+    def gate(self) -> Cancellation:
+        """Wait until a step may begin: not paused, and the loan allows it.
+
+        :return: what ends the step
+        :raises RecipeInterrupted: if nothing lifts a hold for half a day
+        """
+        waits_from_s = self.services.clock.unix_s()
+        while True:
+            self.check()
+            if not self._unpaused.is_set():
+                self._rest()
+                continue
+            why = self.loan.why_not()
+            if why != self.held:
+                self.held = why
+                self.say(f"waits: {why}" if why else "may work")
+            if not why:
+                return self._attempt()
+            self.attempt.set(why)
+            if self.services.clock.unix_s() - waits_from_s > _HOLD_S:
+                raise RecipeInterrupted(f"held for {_HOLD_S / 3600:.0f} h: {why}")
+            time.sleep(_LOOK_REAL_S)  # an abort is seen at the next look
+
+    def interrupted(self, attempt: Cancellation, how: str) -> None:
+        """Decide what a step that was stopped from outside means: the end, or to do it again.
+
+        :param how: what the instrument or the cancellation said
+        :raises RecipeAborted: if nothing else explains it: somebody stopped the instrument by hand
+        """
+        self.check()
+        if not attempt.is_set() and not self.loan.why_not():
+            raise RecipeAborted(how)
+        attempt.set(how)  # whatever follows begins anew, with the telescope pointed again
+        self.say(f"interrupted: {attempt.reason}")
+
+    def watch(self) -> None:
+        """Look until the end whether the telescope is wanted elsewhere; runs in a thread of its own."""
+        while not self.ended.wait(_LOOK_REAL_S):
+            if self.held or not self._unpaused.is_set() or self.attempt.is_set():
+                continue  # nothing runs, or the recipe's thread looks itself
+            try:
+                why = self.loan.why_not()
+            except RecipeInterrupted as over:
+                self.interrupt(str(over))
+            else:
+                if why:
+                    self.attempt.set(why)
+
+    def _rest(self) -> None:
+        self.ledger.become(RecipeStatus.PAUSED, self._pause or "")
+        while not self._unpaused.wait(1.0):
+            self.check()
+        self.check()
+        self.ledger.become(RecipeStatus.RUNNING)
+
+    def _attempt(self) -> Cancellation:
+        with self._lock:
+            if self.attempt.is_set() and self._aborted is None and self._interrupted is None and self._failed is None:
+                self.attempt = Cancellation()
+            return self.attempt

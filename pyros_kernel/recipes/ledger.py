@@ -1,0 +1,134 @@
+"""What a run of a recipe writes down, so that a crash takes nothing from it but the step under way."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import UTC, datetime
+from typing import Any
+
+import psutil
+from sqlalchemy import select
+
+from pyros_kernel.clock import Clock
+from pyros_kernel.recipes.errors import Refused
+from pyros_kernel.store import RecipeRecord, RecipeStatus, RecipeStep, StepStatus, Store
+
+_ACTIVE = (RecipeStatus.RUNNING, RecipeStatus.PAUSED)
+_CRASH = "its process ended while it ran"
+
+
+class Ledger:
+    """The store's rows of one run.
+
+    :param run_id: of its :class:`RecipeRecord`
+    """
+
+    def __init__(self, store: Store, clock: Clock, run_id: int) -> None:
+        self._store, self._clock, self.run_id = store, clock, run_id
+
+    def done(self, name: str) -> tuple[bool, Any]:
+        """Tell whether a step is done, and its result."""
+        with self._store.session(read_only=True) as session:
+            step = session.scalar(_step(self.run_id, name))
+            found = step is not None and step.status is StepStatus.DONE
+            return found, step.result if step is not None and found else None
+
+    def begin(self, name: str) -> None:
+        """Write that a step begins, for the first time or again."""
+        with self._store.session() as session:
+            step = session.scalar(_step(self.run_id, name))
+            if step is None:
+                session.add(RecipeStep(run_id=self.run_id, name=name, started=self._now()))
+            else:
+                step.status, step.reason = StepStatus.RUNNING, ""
+                step.started, step.ended = self._now(), None
+                step.tries += 1
+
+    def end(self, name: str, status: StepStatus, reason: str = "", result: Any = None) -> None:
+        """Write how a step ended."""
+        with self._store.session() as session:
+            step = session.scalars(_step(self.run_id, name)).one()
+            step.status, step.reason, step.result, step.ended = status, reason, result, self._now()
+
+    def become(self, status: RecipeStatus, reason: str = "", result: Any = None) -> None:
+        """Write where the run stands."""
+        with self._store.session() as session:
+            run = session.get_one(RecipeRecord, self.run_id)
+            run.become(status, reason)
+            if status not in _ACTIVE:
+                run.ended, run.result = self._now(), result
+
+    def steps(self) -> list[RecipeStep]:
+        """Give the steps in the order in which they first began."""
+        with self._store.session(read_only=True) as session:
+            return list(
+                session.scalars(select(RecipeStep).where(RecipeStep.run_id == self.run_id).order_by(RecipeStep.id))
+            )
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.unix_s(), UTC)
+
+
+def take_up(
+    store: Store, clock: Clock, *, name: str, source: str, arguments: dict[str, Any], run_id: int | None, alone: bool
+) -> Ledger:
+    """Write that a run begins, unless another one has the telescope.
+
+    :param run_id: of a run to go on with (queued, or stopped before its end); a new one if None
+    :param alone: whether it needs the telescope or the cameras for itself
+    :raises Refused: if another run has them, or ``run_id`` can't go on
+    """
+    now = datetime.fromtimestamp(clock.unix_s(), UTC)
+    with store.session() as session:
+        active = list(session.scalars(select(RecipeRecord).where(RecipeRecord.status.in_(_ACTIVE))))
+        for run in active:
+            if not _lives(run.holder):
+                run.become(RecipeStatus.INTERRUPTED, _CRASH)
+                run.ended = now
+            elif alone and run.id != run_id:
+                raise Refused(f"recipe {run.name} (run {run.id}) has the telescope: wait for it, or abort it")
+        if run_id is None:
+            record = RecipeRecord(name=name, source=source, arguments=arguments, created=now)
+            session.add(record)
+        else:
+            record = session.get(RecipeRecord, run_id)
+            if record is None or record.name != name:
+                raise Refused(f"there is no run {run_id} of recipe {name}")
+            if record.status is RecipeStatus.DONE or record.status in _ACTIVE:
+                raise Refused(f"run {run_id} of recipe {name} is {record.status}: there is nothing to resume")
+        record.become(RecipeStatus.RUNNING)
+        record.holder, record.started, record.ended = holder(), record.started or now, None
+        session.flush()
+        return Ledger(store, clock, record.id)
+
+
+def unfinished(store: Store) -> list[RecipeRecord]:
+    """Give the runs that stopped before their end and were not aborted, oldest first; crashes are found here."""
+    with store.session() as session:
+        runs = session.scalars(select(RecipeRecord).where(RecipeRecord.status.in_(_ACTIVE)))
+        for run in list(runs):
+            if not _lives(run.holder):
+                run.become(RecipeStatus.INTERRUPTED, _CRASH)
+        session.flush()
+        stopped = select(RecipeRecord).where(RecipeRecord.status == RecipeStatus.INTERRUPTED)
+        return list(session.scalars(stopped.order_by(RecipeRecord.id)))
+
+
+def holder() -> str:
+    """Name this process so that it can't be taken for a later one of the same number."""
+    return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time():.2f}"
+
+
+def _lives(held: str) -> bool:
+    host, pid, created = held.split()
+    if host != socket.gethostname():
+        return True  # nobody here can tell
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == created
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _step(run_id: int, name: str):
+    return select(RecipeStep).where(RecipeStep.run_id == run_id, RecipeStep.name == name)

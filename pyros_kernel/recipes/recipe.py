@@ -1,0 +1,157 @@
+"""``@recipe``: a typed function that becomes something to start, rehearse, queue, and fill in as a form."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol, overload
+
+from pyros_kernel.recipes.core import Core
+from pyros_kernel.recipes.ledger import take_up
+from pyros_kernel.recipes.loan import Free, Loan, Needs, NightLoan
+from pyros_kernel.recipes.parameters import Field, fields_of, read_arguments, to_json
+from pyros_kernel.recipes.registry import register
+from pyros_kernel.recipes.run import RecipeRun
+from pyros_kernel.recipes.steps import Steps
+from pyros_kernel.services import Services
+from pyros_kernel.store import Store
+
+
+class Host(Protocol):
+    """The part of an observatory that a recipe needs."""
+
+    @property
+    def services(self) -> Services:
+        """Store, clock, devices and the rest."""
+        ...
+
+    def pause(self, reason: str) -> object:
+        """Ask the night to hold."""
+        ...
+
+    def resume(self) -> object:
+        """Ask it to go on."""
+        ...
+
+
+class Recipe:
+    """A recipe; called like its function, it runs as a part of another recipe.
+
+    :param function: its first parameter takes the :class:`Steps`, the others are what it is asked for
+    :param needs: what it needs of the night
+    """
+
+    def __init__(self, function: Callable[..., Any], needs: Needs) -> None:
+        self.function, self.needs = function, needs
+        self.name = function.__name__
+        self.fields: tuple[Field, ...] = fields_of(function)
+        self.source = _source(function)
+        functools.update_wrapper(self, function)
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a line."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0].rstrip(".")
+
+    def __call__(self, steps: Steps, *args: Any, **kwargs: Any) -> Any:
+        """Run as a part of another recipe."""
+        return self.function(steps, *args, **kwargs)
+
+    def start(self, host: Host | Services, *, run_id: int | None = None, **arguments: Any) -> RecipeRun:
+        """Start it, and return at once.
+
+        :param host: the observatory; bare services in a worker, where the night can't be asked to pause
+        :param run_id: of a run to go on with; its done steps are not done again
+        :param arguments: objects, or text as on the command line
+        :raises BadArgument: naming the argument and what would do
+        :raises Refused: if another recipe has the telescope
+        """
+        return self.launch(host, arguments, run_id=run_id)
+
+    def launch(
+        self,
+        host: Host | Services,
+        arguments: Mapping[str, Any],
+        *,
+        run_id: int | None = None,
+        rehearsing: bool = False,
+    ) -> RecipeRun:
+        """Start it; as :meth:`start`, with what only a queue or a rehearsal gives."""
+        services = host if isinstance(host, Services) else host.services
+        read = self.read(arguments, services.store)
+        plain = {name: to_json(value) for name, value in read.items()}
+        ledger = take_up(
+            services.store,
+            services.clock,
+            name=self.name,
+            source=self.source,
+            arguments=plain,
+            run_id=run_id,
+            alone=self.needs is not Needs.NOTHING,
+        )
+        core = Core(self.name, services, ledger, self._loan(host, services), rehearsing=rehearsing)
+        return RecipeRun(self.name, core, lambda steps: self.function(steps, **read))
+
+    def rehearse(self, host: Host | Services | None = None, **arguments: Any) -> Any:
+        """Run it on an accelerated clock against simulators of its own, and give the timeline.
+
+        :param host: the observatory whose site, devices and requests are taken; the fixture's if left out
+        :param arguments: those of the recipe, and ``at`` (Time or ISO; the middle of the night if left out) and
+            ``speed`` (200)
+        :return: a :class:`~pyros_kernel.recipes.rehearsal.Timeline`
+        """
+        from pyros_kernel.recipes.rehearsal import rehearse
+
+        return rehearse(self, host, arguments)
+
+    def read(self, arguments: Mapping[str, Any], store: Store | None) -> dict[str, Any]:
+        """Make its arguments of what was given; see :func:`read_arguments`."""
+        return read_arguments(self.fields, arguments, store, name=self.name)
+
+    def form(self) -> list[dict[str, Any]]:
+        """Describe its parameters in plain values, for a form."""
+        return [field.describe() for field in self.fields]
+
+    def __repr__(self) -> str:
+        return f"<recipe {self.name}({', '.join(field.name for field in self.fields)})>"
+
+    def _loan(self, host: Host | Services, services: Services) -> Loan:
+        if self.needs is Needs.NOTHING:
+            return Free()
+        if isinstance(host, Services):
+            return NightLoan(services, self.needs, self.name, None, None)
+        return NightLoan(services, self.needs, self.name, host.pause, host.resume)
+
+
+@overload
+def recipe(function: Callable[..., Any], /) -> Recipe: ...
+@overload
+def recipe(*, needs: Needs | str = Needs.SKY) -> Callable[[Callable[..., Any]], Recipe]: ...
+def recipe(
+    function: Callable[..., Any] | None = None, /, *, needs: Needs | str = Needs.SKY
+) -> Recipe | Callable[[Callable[..., Any]], Recipe]:
+    """Make a recipe of a typed function.
+
+    :param needs: ``sky`` (an open dome and the telescope), ``closed`` (the cameras, with the dome closed), or
+        ``nothing``
+    :raises TypeError: for a parameter that no form could ask for
+    """
+
+    def make(function: Callable[..., Any]) -> Recipe:
+        made = Recipe(function, Needs(needs))
+        register(made)
+        return made
+
+    return make if function is None else make(function)
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """Say where a function is found again: module or file; empty for one that lives in a notebook."""
+    if function.__module__ != "__main__" and "<locals>" not in function.__qualname__:
+        return f"{function.__module__}:{function.__qualname__}"
+    file = inspect.getsourcefile(function)
+    if file and Path(file).is_file() and "<locals>" not in function.__qualname__:
+        return f"{Path(file).resolve()}:{function.__qualname__}"
+    return ""

@@ -1,0 +1,19 @@
+"""The recipes that PyROS brings along."""
+
+from pyros_kernel.recipes.standard.calibration import take_bias, take_darks
+from pyros_kernel.recipes.standard.flats import take_flats
+from pyros_kernel.recipes.standard.mosaic import follow_alert, mosaic
+from pyros_kernel.recipes.standard.observe import observe
+from pyros_kernel.recipes.standard.pointing_run import pointing_run
+from pyros_kernel.recipes.standard.series import time_series
+
+__all__ = [
+    "follow_alert",
+    "mosaic",
+    "observe",
+    "pointing_run",
+    "take_bias",
+    "take_darks",
+    "take_flats",
+    "time_series",
+]

@@ -1,0 +1,104 @@
+"""What the standard recipes share: their units, their cameras, and one frame as a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeAlias
+
+import numpy as np
+from astropy import units as u
+from astropy.io import fits
+from astropy.time import Time
+
+from instruments import Camera, Frame, FrameKind
+from pyros_kernel.images import Geometry, ImageContext, Place
+from pyros_kernel.recipes.steps import Steps
+from pyros_kernel.recipes.target import Target
+from pyros_kernel.services import Services
+from pyros_kernel.store import Channel
+from pyros_kernel.tasks.exposing import take_frame
+
+Seconds: TypeAlias = Annotated[u.Quantity, u.s]
+Degrees: TypeAlias = Annotated[u.Quantity, u.deg]
+Arcseconds: TypeAlias = Annotated[u.Quantity, u.arcsec]
+
+
+def cameras_for(steps: Steps, channels: Sequence[Channel]) -> dict[Channel, Camera]:
+    """Give the cameras of some channels; one that is missing is noted, and the rest goes on.
+
+    :raises Refused: if none is there
+    """
+    there = steps.services.devices.cameras
+    for channel in channels:
+        if channel not in there:
+            steps.say(f"{channel}: no camera, left out")
+    found = {channel: there[channel] for channel in channels if channel in there}
+    steps.require("cameras", "" if found else "none of its cameras can be used now: see obs.panel()")
+    return found
+
+
+def frame_step(
+    steps: Steps,
+    name: str,
+    camera: Camera,
+    exposure: u.Quantity,
+    kind: FrameKind,
+    target: Target | None = None,
+    filter_name: str | None = None,
+    **notes: Any,
+) -> dict[str, Any]:
+    """Take one frame, as a step.
+
+    :param filter_name: brought into the beam before, in the same step: a resumed run can't know which one is there
+    :param notes: further items of the step's result
+    :return: ``path`` under the data directory, ``image`` (its id), ``level`` (median counts), and the notes
+    """
+
+    def work() -> dict[str, Any]:
+        if filter_name is not None and camera.state().filter.value != filter_name:
+            steps.wait_for(camera.set_filter(filter_name))
+        context = context_of(camera, steps.services, target)
+        frame, image = take_frame(camera, exposure, kind, context, steps.services, steps.cancelled)
+        steps.analyse(image.id)
+        return {"path": image.path, "image": image.id, "level": level_of(frame), **notes}
+
+    return steps.step(name, work)
+
+
+def context_of(camera: Camera, services: Services, target: Target | None) -> ImageContext:
+    """Say what an image of a recipe is of, for its header."""
+    settings = services.devices.row_of(camera).settings
+    return ImageContext(
+        night=services.night_name,
+        place=Place.of(services.site),
+        pointing=target.coord if target else None,
+        geometry=Geometry.from_settings(settings) if target else None,
+        telescope=services.devices.telescope.name if target else "",
+        detector=str(settings.get("detector", "")),
+        object_name=target.name if target else "",
+    )
+
+
+def level_of(frame: Frame) -> float:
+    """Give the median count of a frame, of a sample that is large enough for it."""
+    return float(np.median(frame.data.ravel()[::7]))
+
+
+def read_frame(path: str, services: Services) -> Frame:
+    """Read a frame back from the archive, as one that a resumed run did not take itself.
+
+    :param path: under the data directory
+    :raises OSError: if it can't be read
+    """
+    with fits.open(services.archive.root / path, memmap=False) as hdus:
+        hdu = hdus[0]
+        header = hdu.header
+        return Frame(
+            data=hdu.data,
+            header={},
+            start=Time(header["DATE-OBS"], scale="utc"),
+            exposure_time=float(header["EXPTIME"]) * u.s,
+            kind=FrameKind(str(header["IMAGETYP"]).lower().partition(" ")[0]),
+            filter=str(header.get("FILTER", "")),
+            camera=str(header["INSTRUME"]),
+        )

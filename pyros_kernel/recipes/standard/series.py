@@ -1,0 +1,47 @@
+"""Follow a target in time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from astropy import units as u
+
+from pyros_kernel.recipes.loan import Needs
+from pyros_kernel.recipes.recipe import recipe
+from pyros_kernel.recipes.standard.frames import Seconds
+from pyros_kernel.recipes.standard.observe import filters_of, observe_once
+from pyros_kernel.recipes.steps import Steps
+from pyros_kernel.recipes.target import Target
+
+
+@recipe(needs=Needs.SKY)
+def time_series(
+    steps: Steps,
+    target: Target,
+    exposure: Seconds = 30 * u.s,
+    count: int = 10,
+    every: Seconds = 0 * u.s,
+    vis_filter: str | None = "r",
+    nir_filter: str | None = None,
+) -> dict[str, Any]:
+    """Take frames of a target one after the other, at even times if wanted.
+
+    :param exposure: of each frame
+    :param count: frames per channel
+    :param every: from the start of one frame to that of the next; 0: as soon as the last one is read out
+    :param vis_filter: none: no VIS frames
+    :param nir_filter: none: no NIR frames
+    """
+    filters = filters_of(vis_filter, nir_filter)
+    steps.require("filters", "" if filters else "name a filter of at least one channel")
+    steps.require("count", "" if count >= 1 else f"count must be 1 or more, got {count}")
+    every_s = float(every.to_value(u.s))
+    steps.expect(count * len(filters) + 2, count * max(every_s, float(exposure.to_value(u.s)) + 8) * u.s)
+    here = steps.part("", target)
+    began_s = float(here.step("begin", lambda: steps.clock.unix_s()) or steps.clock.unix_s())
+    images: list[str] = []
+    for n in range(1, count + 1):
+        if every_s and (left_s := began_s + (n - 1) * every_s - steps.clock.unix_s()) > 0:
+            here.step(f"wait for frame {n}", lambda left_s=left_s: steps.sleep(left_s * u.s))
+        images += observe_once(here, target, exposure, filters, f" {n}")
+    return {"target": target.name, "images": images}

@@ -1,0 +1,215 @@
+"""What a recipe is given: named steps that are done once, the telescope's pointing, and the way to wait."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from astropy import units as u
+
+from instruments import InstrumentError, Operation, OperationAborted, Rejected
+from pyros_kernel.cancellation import Cancellation, WorkCancelled
+from pyros_kernel.clock import Clock
+from pyros_kernel.devices import Missing
+from pyros_kernel.recipes.core import Core
+from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted, Refused
+from pyros_kernel.recipes.target import Target
+from pyros_kernel.recipes.visible import why_not_up
+from pyros_kernel.services import Services
+from pyros_kernel.store import StepStatus
+from pyros_kernel.tasks.exposing import analyse_or_log
+from pyros_kernel.tasks.pointing import point
+from pyros_kernel.tasks.waiting import wait_or_stop
+
+R = TypeVar("R")
+
+_STOPPED = (WorkCancelled, OperationAborted)
+_REFUSED = (Refused, Rejected, Missing)
+
+
+class Steps:
+    """The steps of a run, or of a part of it.
+
+    :param prefix: what the names of this part's steps begin with
+    :param target: where the telescope must point while they run
+    :param slew: name of the step that brings it there
+    """
+
+    def __init__(self, core: Core, prefix: str = "", target: Target | None = None, slew: str = "") -> None:
+        self._core, self._prefix, self._target, self._slew = core, prefix, target, slew
+
+    @property
+    def services(self) -> Services:
+        """Store, devices and the rest."""
+        return self._core.services
+
+    @property
+    def clock(self) -> Clock:
+        """The observatory's clock."""
+        return self._core.services.clock
+
+    @property
+    def cancelled(self) -> Cancellation:
+        """What ends the steps under way."""
+        return self._core.attempt
+
+    @property
+    def rehearsing(self) -> bool:
+        """Whether this is a rehearsal, in which a refused step is noted and gives None."""
+        return self._core.rehearsing
+
+    def say(self, text: str) -> None:
+        """Write a line into the run's log."""
+        self._core.say(self._prefix + text)
+
+    def expect(self, steps: int, lasts: u.Quantity | None = None) -> None:
+        """Tell how many steps there will be, and how long all of them take, for progress and ETA."""
+        self._core.expected = steps
+        if lasts is not None:
+            self._core.lasts_s = float(lasts.to_value(u.s))
+
+    def part(self, name: str, target: Target | None = None) -> Steps:
+        """Give the steps of a part; their names begin with its name.
+
+        :param target: where the telescope must point while they run, instead of where it must for this part
+        """
+        prefix = f"{self._prefix}{name}: " if name else self._prefix
+        if target is None:
+            return Steps(self._core, prefix, self._target, self._slew)
+        return Steps(self._core, prefix, target, f"{prefix}slew" if prefix else f"slew to {target.name}")
+
+    def step(self, name: str, work: Callable[[], R]) -> R:
+        """Do a named step, unless it is done already; its result is kept, and given again then.
+
+        A step that was stopped by the weather, an alert or a pause of the night is done again once the recipe may go
+        on, and the telescope is pointed again before.
+
+        :param name: unlike any other of the run
+        :param work: gives something that JSON can hold; None in a rehearsal for a step that was refused
+        :raises Refused: or another refusal, if it can't be done
+        :raises InstrumentError: if an instrument failed
+        """
+        full, core = self._prefix + name, self._core
+        done, kept = core.ledger.done(full)
+        if done:
+            core.finished += 1
+            return kept
+        while True:
+            attempt = core.gate()
+            self._point(attempt)
+            if attempt.is_set():
+                continue
+            core.ledger.begin(full)
+            try:
+                result = _plain(full, work())
+            except _STOPPED as stopped:
+                core.ledger.end(full, StepStatus.INTERRUPTED, str(stopped))
+                core.interrupted(attempt, str(stopped))
+            except (RecipeAborted, RecipeInterrupted) as stopped:
+                core.ledger.end(full, StepStatus.INTERRUPTED, str(stopped))
+                raise
+            except _REFUSED as refusal:
+                core.ledger.end(full, StepStatus.REFUSED, str(refusal))
+                self._refused(full, refusal)
+                return None  # type: ignore[return-value]  # only in a rehearsal
+            except Exception as error:
+                core.ledger.end(full, StepStatus.FAILED, str(error) or repr(error))
+                raise
+            else:
+                core.ledger.end(full, StepStatus.DONE, result=result)
+                core.finished += 1
+                return result
+
+    def together(self, works: Mapping[str, Callable[[Steps], R]]) -> dict[str, R]:
+        """Do several parts at the same time, a thread each; the first failure ends the others, and is raised.
+
+        :param works: name of the part → what does it, given its steps
+        """
+
+        def on_end(part: Future[R]) -> None:
+            if (error := part.exception()) is not None:
+                self._core.fail(f"another part ended: {error}")
+
+        with ThreadPoolExecutor(max(1, len(works)), thread_name_prefix="pyros-recipe-part") as pool:
+            parts = {name: pool.submit(work, self.part(name)) for name, work in works.items()}
+            for part in parts.values():
+                part.add_done_callback(on_end)
+            errors = [error for part in parts.values() if (error := part.exception()) is not None]
+        if errors:
+            self._core.mend()
+            # What started it, not what followed from it.
+            raise next((error for error in errors if not isinstance(error, WorkCancelled)), errors[0])
+        return {name: part.result() for name, part in parts.items()}
+
+    def wait_for(self, operation: Operation[R]) -> R:
+        """Wait for an instrument; the end of the step stops it.
+
+        :raises InstrumentError: if it failed
+        """
+        return wait_or_stop(operation, self.clock, self.cancelled)
+
+    def require(self, what: str, why_not: str) -> None:
+        """Refuse to go on if there is a reason why not; in a rehearsal only note it.
+
+        :param what: what is asked for
+        :param why_not: empty if nothing speaks against it
+        :raises Refused: with the reason
+        """
+        if why_not:
+            self._refused(self._prefix + what, Refused(why_not))
+
+    def analyse(self, image_id: int) -> None:
+        """Have an image analysed while the recipe goes on."""
+        self._core.analysis.submit(analyse_or_log, image_id, self.services)
+
+    def sleep(self, duration: u.Quantity) -> None:
+        """Let observatory time pass.
+
+        :raises WorkCancelled: if the step is to end before
+        """
+        if not self.clock.wait(float(duration.to_value(u.s)), self.cancelled):
+            self.cancelled.check()
+
+    def _point(self, attempt: Cancellation) -> None:
+        """Bring the telescope to the part's target, unless it is there and nothing came between."""
+        if self._target is None:
+            return
+        core, target, name = self._core, self._target, self._slew
+        with core.pointing:
+            if core.pointed == (target.ra_deg, target.dec_deg, attempt) or attempt.is_set():
+                return
+            core.ledger.begin(name)
+            try:
+                if why := why_not_up(target, self.services):
+                    raise Refused(why)
+                point(target.coord, self.services, attempt)
+            except _STOPPED as stopped:
+                core.ledger.end(name, StepStatus.INTERRUPTED, str(stopped))
+                core.interrupted(attempt, str(stopped))
+                return
+            except _REFUSED as refusal:
+                core.ledger.end(name, StepStatus.REFUSED, str(refusal))
+                self._refused(name, refusal)
+            except InstrumentError as error:
+                core.ledger.end(name, StepStatus.FAILED, str(error))
+                raise
+            else:
+                core.ledger.end(name, StepStatus.DONE)
+                core.finished += 1
+            core.pointed = target.ra_deg, target.dec_deg, attempt
+
+    def _refused(self, name: str, refusal: Exception) -> None:
+        self._core.say(f"{name} was refused: {refusal}")
+        if not self._core.rehearsing:
+            raise refusal
+        self._core.refusals.append(f"{name}: {refusal}")
+
+
+def _plain(name: str, result: Any) -> Any:
+    """Give a result as it will be read back, so that a resumed run sees what the first one saw."""
+    try:
+        return json.loads(json.dumps(result, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"step {name!r}: its result must be something that JSON can hold: {error}") from None
