@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
 
+import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
 if TYPE_CHECKING:
     from pyros_kernel.scheduling.constraints import Constraint
+    from pyros_kernel.scheduling.earth import Floats
     from pyros_kernel.scheduling.ephemeris import Moving
+    from pyros_kernel.scheduling.sky import Sky
 
 Id = int | str
 
@@ -121,6 +124,26 @@ class Block:
     def label(self) -> str:
         """What to call it in a sentence."""
         return self.name or str(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Pointing:
+    """Where the telescope stands at the begin of a plan, and its filter.
+
+    :param ra_deg: ICRS, as ``dec_deg``
+    """
+
+    ra_deg: float
+    dec_deg: float
+    filter: str = ""
+
+    def way_s(self, sky: Sky, block: Block, direction: Floats, transition: Transition) -> float:
+        """Give the time from here to a block."""
+        here = sky.directions(self.ra_deg, self.dec_deg)[0]
+        angle = float(np.degrees(2 * np.arcsin(min(1.0, float(np.linalg.norm(here - direction)) / 2))))
+        slew = 0.0 if transition.slew_rate_deg_s is None else angle / transition.slew_rate_deg_s
+        changes = bool(self.filter and block.filters and self.filter != block.filters[0])
+        return slew + transition.settle_s + changes * transition.filter_change_s
 
 
 @dataclass(frozen=True, slots=True)

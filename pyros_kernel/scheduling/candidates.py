@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,10 @@ class Candidates:
         value = self.value[which]
         return value if self.quality is None else value * self.quality.at(which, start_unix_s)
 
+    def with_quality(self, quality: Quality) -> Candidates:
+        """Give the same, worth more or less by their starts."""
+        return replace(self, quality=quality)
+
     @classmethod
     def of(
         cls,
@@ -65,16 +69,13 @@ class Candidates:
         *,
         quotas: Mapping[str, float] | None = None,
         quality: Quality | None = None,
-        ready: Sequence[float] | None = None,
     ) -> Candidates:
         """Gather them; a running block may start only when it did, and is worth nothing more.
 
         :param quotas: seconds that each programme may have
-        :param ready: earliest start of each, for the way from where the telescope stands
         """
         blocks, seen = [block for block, _ in queue], [v for _, v in queue]
-        soonest = ready if ready is not None else [-np.inf] * len(blocks)
-        starts = [_starts(block, v, at) for (block, v), at in zip(queue, soonest, strict=True)]
+        starts = [_starts(block, v) for block, v in queue]
         width = max((len(s) for s in starts), default=1)
         first, last = np.full((len(blocks), width), np.inf), np.full((len(blocks), width), -np.inf)
         for k, spans in enumerate(starts):
@@ -129,11 +130,10 @@ class Quality:
         return low + (x - k) * (self.share[which, k + 1] - low)
 
 
-def _starts(block: Block, seen: Visibility, ready_unix_s: float) -> list[tuple[float, float]]:
+def _starts(block: Block, seen: Visibility) -> list[tuple[float, float]]:
     if block.fixed_start_unix_s is not None:
         return [(block.fixed_start_unix_s, block.fixed_start_unix_s)]
-    possible = ((max(a, ready_unix_s), b - block.duration_s) for a, b in seen.together)
-    return [(a, b) for a, b in possible if a <= b]
+    return [(a, b - block.duration_s) for a, b in seen.together if b - a >= block.duration_s]
 
 
 def _transitions(blocks: Sequence[Block], seen: Sequence[Visibility], transition: Transition) -> Floats:

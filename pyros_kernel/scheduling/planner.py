@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from pyros_kernel.scheduling.block import Block, Id, Transition
-from pyros_kernel.scheduling.candidates import Candidates
-from pyros_kernel.scheduling.intervals import complement, union
+from pyros_kernel.scheduling.block import Block, Id, Pointing, Transition
+from pyros_kernel.scheduling.conditions import Conditions
+from pyros_kernel.scheduling.constraints import Constraint
+from pyros_kernel.scheduling.intervals import complement, intersection, union
 from pyros_kernel.scheduling.outcome import Placement, Plan, Rejection, Search
-from pyros_kernel.scheduling.search import best_route
+from pyros_kernel.scheduling.placing import Night, Queue, place_by_priority, place_by_value
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.scheduling.timeline import Timeline
 from pyros_kernel.scheduling.visibility import Visibilities, Visibility
-from pyros_kernel.scheduling.words import never_possible, no_room
-
-Queue = list[tuple[Block, Visibility]]
+from pyros_kernel.scheduling.words import never_possible
 
 
 def plan(
@@ -28,6 +28,10 @@ def plan(
     end_unix_s: float,
     blocked: Sequence[tuple[float, float]] = (),
     search: Search | None = None,
+    quotas: Mapping[str, float] | None = None,
+    pointing: Pointing | None = None,
+    everywhere: Sequence[Constraint] = (),
+    conditions: Conditions | None = None,
 ) -> Plan:
     """Place blocks between two times: by strict priority, or with ``search`` for most value.
 
@@ -37,63 +41,45 @@ def plan(
 
     :param blocked: times (unix seconds) in which nothing may be observed
     :param search: how hard to look for the plan of most value, which is then given with its proven bound
-    :raises ValueError: for times the wrong way round or far from the night, an id given twice, or running
-        blocks that overlap
+    :param quotas: seconds that each programme may have in this plan; one that is not named has no limit
+    :param pointing: where the telescope stands: nothing starts before it can have got there
+    :param everywhere: constraints of every block, as the horizon's mask
+    :param conditions: the sky that is expected
+    :raises ValueError: for times the wrong way round or far from the night, an id given twice, a block that
+        follows one that is not there, or running blocks that overlap
     """
     _check(blocks, start_unix_s, end_unix_s)
     whole = start_unix_s, end_unix_s
     free = complement(union(blocked), start_unix_s, end_unix_s)
-    visibilities = Visibilities(sky, start_unix_s, end_unix_s, free).of(blocks)
-    queue = sorted(zip(blocks, visibilities, strict=True), key=lambda pair: _rank(*pair))
-    timeline = Timeline(transition)
-    running: Queue = []
-    possible: Queue = []
+    finder = Visibilities(sky, start_unix_s, end_unix_s, free, everywhere, conditions)
+    queue: Queue = []
     reasons: dict[Id, str] = {}
-    for block, seen in queue:
-        if block.fixed_start_unix_s is not None:
-            timeline.fix(block, seen.direction, block.fixed_start_unix_s)
-            running.append((block, seen))
-        elif reason := never_possible(block, seen, whole, free):
+    ranked = _ranked(blocks, finder.of(blocks))
+    for block, seen in ranked:
+        if block.fixed_start_unix_s is None and (reason := never_possible(block, seen, whole, free)):
             reasons[block.id] = reason
-        else:
-            possible.append((block, seen))
+            continue
+        reached = seen
+        if pointing is not None and block.fixed_start_unix_s is None:
+            ready = start_unix_s + pointing.way_s(sky, block, seen.direction, transition)
+            reached = replace(seen, together=intersection(seen.together, ((ready, np.inf),)))
+        queue.append((block, reached))
+    night = Night(sky, transition, start_unix_s, end_unix_s, dict(quotas or {}), conditions)
     bound = None
     if search is None:
-        reasons |= _place_by_priority(timeline, possible)
+        timeline, left_out = place_by_priority(queue, night)
+        value = sum(entry[2].worth for entry in timeline.entries if entry[2].fixed_start_unix_s is None)
     else:
-        bound = _place_by_value(timeline, running + possible, Candidates.of(running + possible, transition), search)
-        placed = {entry[2].id for entry in timeline.entries}
-        reasons |= {b.id: no_room(b, seen, timeline.entries) for b, seen in possible if b.id not in placed}
+        timeline, left_out, value, bound = place_by_value(queue, night, search)
+    reasons |= left_out
     return Plan(
         start_unix_s,
         end_unix_s,
-        _placements(sky, timeline),
-        tuple(Rejection(block.id, reasons[block.id]) for block, _ in queue if block.id in reasons),
-        sum(entry[2].worth for entry in timeline.entries if entry[2].fixed_start_unix_s is None),
+        _placements(sky, timeline, by_value=search is not None),
+        tuple(Rejection(block.id, reasons[block.id]) for block, _ in ranked if block.id in reasons),
+        value,
         bound,
     )
-
-
-def _place_by_priority(timeline: Timeline, queue: Queue) -> dict[Id, str]:
-    """Place what fits in the order of the queue, and tell why the rest does not."""
-    reasons: dict[Id, str] = {}
-    for block, seen in queue:
-        start = timeline.earliest(block, seen.direction, seen.together)
-        if start is not None:
-            timeline.insert(block, seen.direction, start)
-        else:
-            reasons[block.id] = no_room(block, seen, timeline.entries)
-    return reasons
-
-
-def _place_by_value(timeline: Timeline, queue: Queue, candidates: Candidates, search: Search) -> float:
-    """Place the best route, and give the bound."""
-    route, bound = best_route(candidates, search)
-    for k, start in zip(route.order, route.earliest.tolist(), strict=True):
-        block, seen = queue[k]
-        if block.fixed_start_unix_s is None:
-            timeline.insert(block, seen.direction, start)
-    return bound
 
 
 def _check(blocks: Sequence[Block], start_unix_s: float, end_unix_s: float) -> None:
@@ -104,14 +90,41 @@ def _check(blocks: Sequence[Block], start_unix_s: float, end_unix_s: float) -> N
         if str(block.id) in seen:
             raise ValueError(f"two blocks have the id {block.id}")
         seen.add(str(block.id))
+    for block in blocks:
+        followed: list[str] = []
+        at: Block | None = block
+        while at is not None and at.after is not None:
+            if str(at.after) not in seen:
+                raise ValueError(f"block {at.id} is to follow block {at.after}, which is not there")
+            if str(at.after) in followed:
+                raise ValueError(f"blocks {', '.join(followed)} follow each other in a circle")
+            followed.append(str(at.after))
+            at = next(b for b in blocks if str(b.id) == str(at.after)) if len(followed) <= len(blocks) else None
 
 
-def _rank(block: Block, seen: Visibility) -> tuple[bool, float, float, float, str]:
+def _ranked(blocks: Sequence[Block], seen: Sequence[Visibility]) -> list[tuple[Block, Visibility]]:
+    """Sort by importance; what follows another comes after it."""
+    queue = sorted(zip(blocks, seen, strict=True), key=lambda pair: _rank(*pair))
+    if not any(block.after is not None for block in blocks):
+        return queue
+    out: list[tuple[Block, Visibility]] = []
+    done: set[Id] = set()
+    waiting = queue
+    while waiting:
+        ready = [pair for pair in waiting if pair[0].after is None or pair[0].after in done]
+        out += ready[:1]
+        done.add(ready[0][0].id)
+        waiting = [pair for pair in waiting if pair is not ready[0]]
+    return out
+
+
+def _rank(block: Block, seen: Visibility) -> tuple[bool, bool, float, float, float, str]:
     latest = seen.together[-1][1] - block.duration_s if seen.together else float("inf")
-    return (block.fixed_start_unix_s is None, -block.priority, latest, block.duration_s, str(block.id))
+    running = block.fixed_start_unix_s is not None
+    return (not running, not block.mandatory, -block.priority, latest, block.duration_s, str(block.id))
 
 
-def _placements(sky: Sky, timeline: Timeline) -> tuple[Placement, ...]:
+def _placements(sky: Sky, timeline: Timeline, *, by_value: bool) -> tuple[Placement, ...]:
     entries = timeline.entries
     if not entries:
         return ()
@@ -120,13 +133,13 @@ def _placements(sky: Sky, timeline: Timeline) -> tuple[Placement, ...]:
     at_start = (directions * sky.zenith(starts).T).sum(axis=1)
     at_end = (directions * sky.zenith(ends).T).sum(axis=1)
     altitudes = np.degrees(np.arcsin(np.clip([at_start, at_end], -1.0, 1.0))).T
+    place = "its place in the plan of most value" if by_value else "earliest free place"
     return tuple(
         Placement(
             block.id,
             start,
             end,
-            ("already running" if block.fixed_start_unix_s is not None else "earliest free place")
-            + f", altitude {a:.1f}° to {b:.1f}°",
+            ("already running" if block.fixed_start_unix_s is not None else place) + f", altitude {a:.1f}° to {b:.1f}°",
             before_s,
         )
         for (start, end, block), (a, b), before_s in zip(

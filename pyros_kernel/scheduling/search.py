@@ -8,7 +8,7 @@ CP-98, 417; acceptance as Schrimpf et al. 2000, Journal of Computational Physics
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from pyros_kernel.scheduling.route import Route
 POWERS = (0.5, 0.75, 0.9, 1.0, 1.1)
 _WARMTH = 0.004  # of the value, at the start: by so much a step may make it worse
 _WHOLE = ((3, 4), (10, 8))  # width and spread of the first beams, over the whole night
+_SHORT = 60  # steps of a search for quality at the same value
 _EACH = 48  # after so many parts comes a whole night with noise
 
 
@@ -48,6 +49,13 @@ def best_route(c: Candidates, search: Search) -> tuple[Route, float]:
     return _Improver(c, prices, search, began_s).improved(route), prices.bound
 
 
+def of_more_quality(c: Candidates, route: Route, search: Search) -> tuple[int, ...]:
+    """Search a little for an order that is worth more, where worth depends on the starts."""
+    prices = market(c, route.value(c))
+    short = replace(search, iterations=min(_SHORT, search.iterations), cpu_s=np.inf, gap=0.0)
+    return _Improver(c, prices, short, 0.0).improved(route).order
+
+
 @dataclass(slots=True)
 class _Improver:
     c: Candidates
@@ -64,7 +72,8 @@ class _Improver:
         best = current = route
         best_value = current_value = route.value(c)
         for step in range(search.iterations):
-            if best_value >= enough or len(_outside(c, best)) == 0 or search.stop():
+            full = c.quality is None and not len(_outside(c, best))
+            if best_value >= enough or full or search.stop():
                 break
             if time.thread_time() - self.began_s > search.cpu_s:
                 break
@@ -87,7 +96,7 @@ class _Improver:
         if step < len(_WHOLE):
             width, spread = _WHOLE[step]
             return self._through(beam.build(beam.whole(), width, spread))
-        noise = self.c.value * rng.normal(0.0, 0.06, len(self.c.value))
+        noise = self.c.value * rng.normal(0.0, 0.06 if self.c.quality is None else 0.02, len(self.c.value))
         return self._through(beam.build(beam.whole(), 6, 6, noise))
 
     def _through(self, order: tuple[int, ...] | None) -> Route | None:

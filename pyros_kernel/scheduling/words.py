@@ -29,14 +29,14 @@ def never_possible(block: Block, seen: Visibility, plan: tuple[float, float], fr
     stretch = longest(seen.together)
     if stretch is not None and stretch[1] - stretch[0] >= need:
         return None
-    if block.window is not None and not seen.window:
-        a, b = block.window
+    if block.allowed and not seen.window:
+        a, b = block.allowed[0][0], block.allowed[-1][1]
         return (
             f"window {utc(a, True)} to {utc(b, True)} UTC lies outside the plan, "
             f"{utc(plan[0], True)} to {utc(plan[1], True)} UTC"
         )
-    if block.window is not None and block.window[1] - block.window[0] < need:
-        return f"needs {need:.0f} s, its window is only {block.window[1] - block.window[0]:.0f} s long"
+    if block.allowed and (width := max(b - a for a, b in block.allowed)) < need:
+        return f"needs {need:.0f} s, its window is only {width:.0f} s long"
     if not seen.altitude:
         when, altitude = seen.highest
         return f"never above {block.min_altitude_deg:.1f}° in this plan (highest {altitude:.1f}° at {utc(when)} UTC)"
@@ -44,6 +44,12 @@ def never_possible(block: Block, seen: Visibility, plan: tuple[float, float], fr
         return f"the Sun is never below {block.max_sun_altitude_deg:.1f}° in this plan"
     if not seen.moon:
         return f"the Moon is too near or too bright throughout ({_moon_limits(block)})"
+    for further in seen.further:
+        if not further.spans:
+            return (
+                f"never {further.constraint.label}: misses it by {-further.best:.2f} {further.constraint.unit} "
+                f"at best, {utc(further.best_unix_s)} UTC"
+            )
     if stretch is None:
         return f"never observable: {_limits(block, seen)} never hold at the same time"
     a, b = stretch
@@ -73,7 +79,8 @@ def _limits(block: Block, seen: Visibility) -> str:
     limits = [f"altitude above {block.min_altitude_deg:.1f}°", f"Sun below {block.max_sun_altitude_deg:.1f}°"]
     if block.min_moon_separation_deg > 0 or block.max_moon_illumination is not None:
         limits.append(_moon_limits(block))
-    if block.window is not None:
+    limits += [f.constraint.label for f in seen.further]
+    if block.allowed:
         limits.append(f"window {utc(seen.window[0][0])} to {utc(seen.window[0][1])} UTC")
     return ", ".join(limits[:-1]) + f" and {limits[-1]}"
 
@@ -93,7 +100,8 @@ def _limiting(block: Block, seen: Visibility, free: Spans, stretch: tuple[float,
         (f"altitude {block.min_altitude_deg:.1f}°", seen.altitude),
         (f"the Sun at {block.max_sun_altitude_deg:.1f}°", seen.sun),
         ("the Moon", seen.moon),
-        ("its window", seen.window if block.window is not None else ()),
+        ("its window", seen.window if block.allowed else ()),
+        *((f.constraint.label, f.spans) for f in seen.further),
         ("the plan's own time", free),
     )
     sides: list[str] = []
