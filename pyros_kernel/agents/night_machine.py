@@ -49,6 +49,7 @@ class NightMachine:
         self.enclosure = Enclosure(services, stopping)
         self.running: Running | None = None
         self.wake = threading.Event()
+        self._choosing = threading.Lock()  # between an alert's arrival and the start of a sequence
         self._alert: tuple[int, Operation[TelescopeState]] | None = None
         self._analysis = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pyros-analysis")
         self._stopping = stopping
@@ -103,7 +104,8 @@ class NightMachine:
 
     def take_alert(self, sequence_id: int, slew: Operation[TelescopeState]) -> None:
         """Observe an alert's sequence next; its slew is under way already."""
-        self._alert = (sequence_id, slew)
+        with self._choosing:
+            self._alert = (sequence_id, slew)
         self.wake.set()
 
     def _closed(self) -> None:
@@ -172,8 +174,12 @@ class NightMachine:
             self._start(entry.sequence_id)
 
     def _start(self, sequence_id: int, slew: Operation[TelescopeState] | None = None) -> None:
-        self.agenda.take(sequence_id)
-        self.running = Running(sequence_id, self.services, self._analysis, self.wake.set, slew)
+        with self._choosing:
+            # An alert that came since this one was chosen goes first; whoever brought it looks at what runs.
+            if slew is None and self._alert is not None:
+                return
+            self.agenda.take(sequence_id)
+            self.running = Running(sequence_id, self.services, self._analysis, self.wake.set, slew)
 
     def _take_end(self, ended: Running) -> None:
         self.running = None
@@ -242,6 +248,9 @@ class NightMachine:
         with self.services.store.session() as session:
             session.get_one(Night, self.services.night_id).become(status, reason)
         self.status, self.reason = status, reason
+        if status is not NightStatus.OBSERVING:
+            with self._choosing:
+                self._alert = None  # it stands in the schedule, and is observed in its turn
         logger.info("night: %s%s", status, f": {reason}" if reason else "")
 
     def _say(self, reason: str) -> None:
