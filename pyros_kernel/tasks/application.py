@@ -57,17 +57,20 @@ class _Control(Control):
         terminate: bool = False,
         signal: Any = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> dict[str, ledger.Revoked]:
         """Revoke tasks in the table, which every worker asks before it runs one and while it does.
 
         :param terminate: end it even if it runs
+        :return: uuid → what came of it
         """
         reason = str(kwargs.get("reason") or "revoked")
+        outcomes: dict[str, ledger.Revoked] = {}
         for each in [task_id] if isinstance(task_id, str) else task_id:
-            done, message = ledger.revoke(each, reason, terminate=terminate)
-            if done is ledger.Revoked.NEVER:
+            outcomes[each], message = ledger.revoke(each, reason, terminate=terminate)
+            if outcomes[each] is ledger.Revoked.NEVER:
                 cast("Any", self.app.backend).end_what_follows(message, reason)
-            logger.info("task %s: %s", each, done.value)
+            logger.info("task %s: %s", each, outcomes[each].value)
+        return outcomes
 
 
 class PyrosCelery(Celery):

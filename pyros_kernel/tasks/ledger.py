@@ -60,7 +60,7 @@ def now() -> datetime:
 
 def note_sent(sent: Sent) -> None:
     """Write a task down before its message goes out; again for each retry."""
-    with place.store().session() as session:
+    with place.session() as session:
         row = _row(session, sent.uuid)
         if row is None:
             row = Task(uuid=sent.uuid, name=sent.name, sent=now())
@@ -78,7 +78,7 @@ def claim(uuid: str, retries: int, holder: str, *, rerun: bool) -> str:
     :param rerun: whether its kind may run again after its worker died
     :return: why it must not run; nothing if it is ours
     """
-    with place.store().session() as session:
+    with place.session() as session:
         row = _row(session, uuid)
         if row is None:
             return "nobody sent it"
@@ -99,7 +99,7 @@ def claim(uuid: str, retries: int, holder: str, *, rerun: bool) -> str:
 
 def end(uuid: str, state: str, *, result: Any = None, traceback: str = "", reason: str = "") -> None:
     """Write how a task ended, or that it is to be retried, or how far it is; nothing if it has ended before."""
-    with place.store().session() as session:
+    with place.session() as session:
         row = _row(session, uuid)
         if row is None:  # the rest of a chain whose beginning failed was never sent
             row = Task(uuid=uuid, name="", queue="", sent=now(), due=now())
@@ -120,7 +120,7 @@ def revoke(uuid: str, reason: str, *, terminate: bool = False) -> tuple[Revoked,
 
     :return: what came of it, and its message
     """
-    with place.store().session() as session:
+    with place.session() as session:
         row = _row(session, uuid)
         if row is None:
             return Revoked.UNKNOWN, {}
@@ -137,7 +137,7 @@ def revoke(uuid: str, reason: str, *, terminate: bool = False) -> tuple[Revoked,
 
 def wish_to_end(uuid: str) -> str | None:
     """Say why a running task is to end; None if it is not."""
-    with place.store().session(read_only=True) as session:
+    with place.session(read_only=True) as session:
         found = session.execute(select(Task.abort, Task.reason).where(Task.uuid == uuid)).one_or_none()
     return found.reason or "revoked" if found is not None and found.abort else None
 
@@ -147,7 +147,7 @@ def bury(uuid: str, *, rerun: bool, why: str) -> bool:
 
     :return: whether it is to be published again
     """
-    with place.store().session() as session:
+    with place.session() as session:
         row = _row(session, uuid)
         if row is None or row.state not in RUNNING:
             return False
@@ -159,7 +159,7 @@ def bury(uuid: str, *, rerun: bool, why: str) -> bool:
 
 def give_back(uuid: str) -> None:
     """Let a task wait again: its worker was stopped, and it is of a kind that may run again."""
-    with place.store().session() as session:
+    with place.session() as session:
         row = _row(session, uuid)
         if row is not None and row.state in RUNNING:
             row.state, row.published = "PENDING", None
@@ -167,7 +167,7 @@ def give_back(uuid: str) -> None:
 
 def note_published(uuid: str, *, taken: bool = True) -> None:
     """Write that the broker took a task's message, or didn't."""
-    with place.store().session() as session:
+    with place.session() as session:
         row = _row(session, uuid)
         if row is not None:
             row.published = now() if taken else None
@@ -175,13 +175,13 @@ def note_published(uuid: str, *, taken: bool = True) -> None:
 
 def read(uuid: str) -> Task | None:
     """Read a task's row."""
-    with place.store().session(read_only=True) as session:
+    with place.session(read_only=True) as session:
         return session.scalar(select(Task).where(Task.uuid == uuid))
 
 
 def choose(*states: str, also: Callable[[Any], Any] | None = None, limit: int = 1000) -> list[Task]:
     """Read the tasks in some states, oldest first; all if none is named."""
-    with place.store().session(read_only=True) as session:
+    with place.session(read_only=True) as session:
         query = select(Task).order_by(Task.id.desc()).limit(limit)
         if states:
             query = query.where(Task.state.in_(states))

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from sqlalchemy.orm import Session
 
 from pyros_kernel.settings import Settings
 from pyros_kernel.store import Store
 
-_guard = threading.Lock()
+# Held while this process uses the database for a task's row, and while it forks: a worker's main process forks the
+# one that runs tasks from a thread, and SQLite's own locks, if another thread held them then, would never be free.
+_guard = threading.RLock()
+os.register_at_fork(before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_guard.release)
 _settings: Settings | None = None
 # By process: a connection must not be used on both sides of a fork, nor closed by the side that doesn't own it.
 _stores: dict[tuple[int, str], Store] = {}
@@ -42,6 +49,13 @@ def store() -> Store:
         if opened is None:
             opened = _stores[key] = Store.open(key[1])
     return opened
+
+
+@contextmanager
+def session(*, read_only: bool = False) -> Generator[Session]:
+    """Open a short session, one at a time in this process; as :meth:`Store.session`."""
+    with _guard, store().session(read_only=read_only) as opened:
+        yield opened
 
 
 def close() -> None:

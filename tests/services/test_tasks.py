@@ -289,5 +289,10 @@ def test_a_killed_worker_loses_nothing(ops: ModuleType, tmp_path: Path, workers:
 
 
 def test_each_worker_answers_for_its_queue(ops: ModuleType) -> None:
-    answers = until(lambda: len(a := app.control.ping(timeout=3)) >= len(ops.QUEUES) and a)
+    answers = until(
+        lambda: (
+            len(a := app.control.broadcast("ping", reply=True, limit=len(ops.QUEUES), timeout=5)) >= len(ops.QUEUES)
+            and a
+        )
+    )
     assert {name.partition("@")[0] for answer in answers for name in answer} == set(ops.QUEUES)
