@@ -35,6 +35,10 @@ class NotThere(Rejected):
     """The device does not have what it was asked for, and never will."""
 
 
+class _Broken(NotConnected):
+    """The connection could not be made, or broke."""
+
+
 class Wire:
     """Send requests to one device.
 
@@ -68,13 +72,12 @@ class Wire:
         :raises InstrumentError: as its reaction asks for
         """
         try:
-            return self._value("GET", attribute, params=self._identified(data))["Value"]
-        except NotConnected as error:
-            if not isinstance(error.__cause__, requests.ConnectionError):
-                raise
-        except KeyError:
-            raise self._error(ProtocolError, attribute, "the answer has no Value") from None
-        return self._value("GET", attribute, params=self._identified(data)).get("Value")
+            answer = self._value("GET", attribute, params=self._identified(data))
+        except _Broken:
+            answer = self._value("GET", attribute, params=self._identified(data))
+        if "Value" not in answer:
+            raise self._error(ProtocolError, attribute, "the answer has no Value")
+        return answer["Value"]
 
     def put(self, attribute: str, tmo: float = 0.0, **data: object) -> Any:
         """Act or set; never tried again.
@@ -108,6 +111,10 @@ class Wire:
 
     def close(self) -> None:
         """Give the connections back."""
+        for adapter in self._session.adapters.values():
+            pools: Any = adapter.poolmanager.pools  # type: ignore[attr-defined]  # all are HTTPAdapters
+            for key in pools.keys():  # noqa: SIM118  # it can't be iterated over
+                pools[key].close()
         self._session.close()
 
     def _identified(self, data: dict[str, object]) -> dict[str, str]:
@@ -124,26 +131,36 @@ class Wire:
         left_s = self._local.end - time.monotonic()
         if left_s <= 0:
             raise self._error(Timeout, attribute, "no time is left for it")
+        status, body = 0, b""
         try:
             with self._session.request(
                 method, f"{self._url}/{attribute}", timeout=left_s, stream=True, allow_redirects=False, **how
             ) as response:
-                body = bytearray()
-                for chunk in response.iter_content(_CHUNK):
-                    body += chunk
-                    if time.monotonic() > self._local.end:
-                        raise requests.Timeout("the answer has no end")
-                    if len(body) > _MAX_BYTES:
-                        raise self._error(ProtocolError, attribute, f"an answer of more than {_MAX_BYTES} bytes")
+                status, body = response.status_code, self._body(response)
+            failure = None
         except requests.Timeout as error:
-            raise self._error(Timeout, attribute, f"no answer in time ({_brief(error)})") from error
+            failure = Timeout, f"no answer in time ({_brief(error)})"
         except requests.RequestException as error:
+            failure = _Broken, f"nobody answers at {self._url} ({_brief(error)})"
             if "Read timed out" in str(error):
-                raise self._error(Timeout, attribute, "the answer stopped half way") from error
-            raise self._error(NotConnected, attribute, f"nobody answers at {self._url} ({_brief(error)})") from error
-        if response.status_code != 200:
-            text = bytes(body[:200]).decode(errors="replace")
-            raise self._error(ProtocolError, attribute, f"HTTP {response.status_code}: {text}")
+                failure = Timeout, "the answer stopped half way"
+        if failure is not None:
+            # Outside the except: requests' errors hold on to their connections.
+            raise self._error(failure[0], attribute, failure[1])
+        if len(body) > _MAX_BYTES:
+            raise self._error(ProtocolError, attribute, f"an answer of more than {_MAX_BYTES} bytes")
+        if status != 200:
+            raise self._error(ProtocolError, attribute, f"HTTP {status}: {body[:200].decode(errors='replace')}")
+        return body
+
+    def _body(self, response: requests.Response) -> bytes:
+        body = bytearray()
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > _MAX_BYTES:
+                break
+            if time.monotonic() > self._local.end:
+                raise requests.Timeout("the answer has no end")
         return bytes(body)
 
     def _checked(self, attribute: str, body: bytes) -> dict[str, Any]:

@@ -147,6 +147,7 @@ class BackEnd:
         assert self.process is not None
         self.process.kill()
         self.process.wait(10)
+        self._close_pipes()
 
     def stop(self) -> None:
         """End the server."""
@@ -154,9 +155,12 @@ class BackEnd:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
-            if self.process.stdin is not None and self.process.stdout is not None:
-                self.process.stdin.close()
-                self.process.stdout.close()
+            self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        for pipe in () if self.process is None else (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
 
     def _start_pyros(self) -> None:
         if not self.ports:
