@@ -15,6 +15,12 @@ from pyros_kernel.settings import Settings
 _LOOK_REAL_S = 0.2
 
 
+class _Bar(tqdm):  # pyright: ignore[reportUntypedBaseClass]
+    """A bar without tqdm's thread, which watches bars that stand still."""
+
+    monitor_interval = 0
+
+
 @click.command("workers")
 @click.option("--queues", default="", help="Comma-separated; all if left out.")
 @click.pass_obj
@@ -55,7 +61,7 @@ def follow(uuid: str) -> None:
     """Show a task's progress until it ends; exit status 1 unless it succeeds."""
     from pyros_kernel.tasks import ledger
 
-    with tqdm(bar_format="{desc} {percentage:3.0f}%|{bar:30}| {elapsed}", total=1.0, disable=None) as bar:
+    with _Bar(bar_format="{desc} {percentage:3.0f}%|{bar:30}| {elapsed}", total=1.0, disable=None) as bar:
         while True:
             row = ledger.read(uuid)
             if row is None:
