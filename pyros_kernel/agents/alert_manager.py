@@ -149,7 +149,8 @@ class AlertManager(Agent):
         if sequence is None:
             return
         payload = self._payload(received, sequence.ra_deg, sequence.dec_deg, sequence.min_altitude_deg) | {
-            "sequence_id": sequence.id
+            "sequence_id": sequence.id,
+            "steps": received.steps,
         }
         try:
             Sender.send_to(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
+from pyros_kernel.alerts.allowed import Allowed
 from pyros_kernel.alerts.framing import Deframer, FramingError, frame
 from pyros_kernel.alerts.inbox import Arrival, Outcome, Receive, Received
 from pyros_kernel.alerts.transport_message import answer
@@ -39,6 +40,7 @@ class Taker:
     deadline_s: float
     arrived: Callable[[Author], None]
     left: Callable[[Author], None]
+    allowed: Allowed
     strict: bool = False
     _waiting: list[tuple[Author, Arrival]] = field(default_factory=list["tuple[Author, Arrival]"])
 
@@ -109,6 +111,8 @@ class Author(asyncio.Protocol):
         self._source = f"vtp:{peer[0]}:{peer[1]}"
         self._limit(self._taker.deadline_s)
         self._taker.arrived(self)
+        if not self._taker.allowed(peer[0]):
+            self.refuse(f"{peer[0]} is not allowed to bring packets here")
 
     def data_received(self, data: bytes) -> None:
         """Take bytes (called by the event loop)."""

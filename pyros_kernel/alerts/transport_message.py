@@ -1,12 +1,14 @@
-"""The small messages of the VOEvent Transport Protocol: ack and nak.
+"""The small messages of the VOEvent Transport Protocol: ack, nak, iamalive and authenticate.
 
 Source: IVOA Note "VOEvent Transport Protocol" 1.1 and its schema ``Transport-v1.1.xsd``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape, quoteattr
 
 from pyros_kernel.alerts.tree import NotVoevent, child_text, read_tree
 
@@ -19,6 +21,63 @@ _MESSAGE = (
     "<Origin>{origin}</Origin><Response>{response}</Response><TimeStamp>{time}</TimeStamp>"
     "<Meta><Result>{result}</Result></Meta></trn:Transport>"
 )
+
+
+_GREETING = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<trn:Transport xmlns:trn="http://www.telescope-networks.org/xml/Transport/v1.1"'
+    ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" version="1.0" role="{role}"'
+    ' xsi:schemaLocation="http://www.telescope-networks.org/xml/Transport/v1.1'
+    ' http://www.telescope-networks.org/xml/Transport-v1.1.xsd">'
+    "<Origin>{origin}</Origin>{response}<TimeStamp>{time}</TimeStamp>{meta}</trn:Transport>"
+)
+
+
+def greeting(role: str, origin: str, response: str = "", filters: Iterable[str] = ()) -> bytes:
+    """Write an iamalive or an authenticate, or the answer to one.
+
+    :param origin: IVORN of who said it first
+    :param response: IVORN of who answers; empty in what is said first
+    :param filters: XPath expressions a subscriber asks for
+    """
+    params = "".join(f'<Param name="xpath-filter" value={quoteattr(text)}/>' for text in filters)
+    return _GREETING.format(
+        role=role,
+        origin=escape(origin),
+        response=f"<Response>{escape(response)}</Response>" if response else "",
+        # A protocol's time stamp, not an observing matter: the system's time.
+        time=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        meta=f"<Meta>{params}</Meta>" if params else "",
+    ).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """A message between brokers and subscribers.
+
+    :param role: iamalive, authenticate, ack or nak
+    :param filters: XPath expressions a subscriber asks for
+    """
+
+    role: str
+    origin: str
+    filters: tuple[str, ...] = ()
+
+
+def read_greeting(raw: bytes) -> Greeting | None:
+    """Read a message of the protocol; None if it is something else, such as a VOEvent.
+
+    :raises NotVoevent: if it is no XML
+    """
+    root = read_tree(raw)
+    if root.tag.rpartition("}")[2] != "Transport":
+        return None
+    meta = root.find("{*}Meta")
+    asked = (
+        [] if meta is None else [e.get("value") for e in meta.findall("{*}Param") if e.get("name") == "xpath-filter"]
+    )
+    asked += [] if meta is None else [e.text for e in meta.findall("{*}filter") if e.get("type") == "xpath"]
+    return Greeting(root.get("role", ""), child_text(root, "Origin") or "", tuple(text for text in asked if text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,126 @@
+"""``pyros broker``, with the names of Comet's options where it has them."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+_PORT = 8099
+
+
+def _remote(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":") if text.rpartition(":")[2].isdigit() else (text, ":", str(_PORT))
+    return host.strip("[]"), int(port)
+
+
+@click.command()
+@click.option("-r", "--receive", is_flag=True, help="Listen for authors.")
+@click.option("--receive-port", type=int, default=None, help="Port for authors (8098); listens if it is given.")
+@click.option("-b", "--broadcast", is_flag=True, help="Serve subscribers.")
+@click.option("--broadcast-port", type=int, default=None, help="Port for subscribers (8099); serves if it is given.")
+@click.option("--broadcast-test-interval", type=float, default=3600.0, show_default=True, help="Seconds; 0: none.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option("--remote", "remotes", multiple=True, metavar="HOST[:PORT]", help="Subscribe to this broker; repeat.")
+@click.option("--filter", "filters", multiple=True, metavar="XPATH", help="Ask remotes to filter; repeat.")
+@click.option("--local-ivo", default=None, help="Own identity, ivo://…; needed with either port.")
+@click.option("--author-whitelist", multiple=True, metavar="NETWORK", help="Networks of authors; all if left out.")
+@click.option("--subscriber-whitelist", multiple=True, metavar="NETWORK", help="Networks of subscribers; all.")
+@click.option("--save-event", is_flag=True, help="Save each packet, as it came, in the working directory.")
+@click.option("--save-event-directory", type=click.Path(path_type=Path), default=None, help="Save each packet there.")
+@click.option("--print-event", is_flag=True, help="Write each packet to standard output.")
+@click.option("--cmd", "commands", multiple=True, help="Run this with each packet on its standard input; repeat.")
+@click.option("--eventdb", type=click.Path(path_type=Path), default=None, help="Where it remembers; ./data/broker.")
+@click.option("--watch", "watched", multiple=True, type=click.Path(path_type=Path), help="Take new files; repeat.")
+@click.option("--kafka", "kafka", multiple=True, metavar="NAME=VALUE", help="librdkafka's setting; repeat.")
+@click.option("--kafka-topic", "topics", multiple=True, help="Name or pattern; GCN's if left out; repeat.")
+@click.option("-v", "--verbose", is_flag=True, help="Say what is done.")
+@click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+def broker(
+    receive: bool,
+    receive_port: int | None,
+    broadcast: bool,
+    broadcast_port: int | None,
+    broadcast_test_interval: float,
+    host: str,
+    remotes: tuple[str, ...],
+    filters: tuple[str, ...],
+    local_ivo: str | None,
+    author_whitelist: tuple[str, ...],
+    subscriber_whitelist: tuple[str, ...],
+    save_event: bool,
+    save_event_directory: Path | None,
+    print_event: bool,
+    commands: tuple[str, ...],
+    eventdb: Path | None,
+    watched: tuple[Path, ...],
+    kafka: tuple[str, ...],
+    topics: tuple[str, ...],
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Receive VOEvents and pass them on, until interrupted: a broker without an observatory."""
+    from pyros_kernel.alerts import plugins
+    from pyros_kernel.alerts.allowed import EVERYONE, Allowed
+    from pyros_kernel.alerts.broker import Broker, BrokerSettings
+    from pyros_kernel.alerts.kafka import GCN_TOPICS, NoKafka
+    from pyros_kernel.alerts.transport import CannotListen
+    from pyros_kernel.store import StoreError
+
+    receives, broadcasts = receive or receive_port is not None, broadcast or broadcast_port is not None
+    if not (receives or broadcasts or remotes or watched or kafka):
+        raise click.UsageError("nothing to do: give --receive, --broadcast, --remote, --kafka or --watch")
+    if (receives or broadcasts) and not local_ivo:
+        raise click.UsageError("--local-ivo is needed: under this name it answers, such as ivo://my.institute/broker")
+    own: list[tuple[str, plugins.Plugin]] = [(f"cmd-{i}", plugins.command(words)) for i, words in enumerate(commands)]
+    if save_event or save_event_directory is not None:
+        own.append(("save-event", plugins.saver(save_event_directory or Path())))
+    if print_event:
+        own.append(("print-event", plugins.printer))
+    try:
+        settings = BrokerSettings(
+            local_ivo=local_ivo or "ivo://pyros/broker",
+            host=host,
+            receive_port=(8098 if receive_port is None else receive_port) if receives else None,
+            broadcast_port=(_PORT if broadcast_port is None else broadcast_port) if broadcasts else None,
+            test_interval_s=broadcast_test_interval,
+            remotes=[_remote(text) for text in remotes],
+            filters=filters,
+            authors=Allowed(author_whitelist) if author_whitelist else EVERYONE,
+            subscribers=Allowed(subscriber_whitelist) if subscriber_whitelist else EVERYONE,
+            plugins=plugins.named(own),
+            kafka=({n: v for n, _, v in (text.partition("=") for text in kafka)}, topics or GCN_TOPICS)
+            if kafka
+            else None,
+            watched=watched,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    level = logging.DEBUG if verbose else logging.ERROR if quiet else logging.INFO
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    ending = threading.Event()
+
+    def end(_number: int, _frame: object) -> None:
+        ending.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    running = Broker(settings, (eventdb or Path("data") / "broker").resolve())
+    try:
+        running.start()
+    except (CannotListen, StoreError, NoKafka, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    try:
+        author, subscriber = running.ports
+        click.echo(f"ready: authors {author or '-'}, subscribers {subscriber or '-'}", err=True)
+        ending.wait()
+    finally:
+        running.stop()
+
+
+if __name__ == "__main__":
+    broker()
