@@ -37,6 +37,7 @@ class IndiLink:
         self._name, self._on_element, self._on_lost = name, on_element, on_lost
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
+        self.why = ""
         self._sending = threading.Lock()
         self._lock = threading.Lock()
 
@@ -127,6 +128,8 @@ class IndiLink:
 
     def _drop(self, why: str | None) -> None:
         with self._lock:
+            if self._socket is not None:
+                self.why = why or "the link was closed by this side"
             link, self._socket = self._socket, None
         if link is None:
             return

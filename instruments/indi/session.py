@@ -35,7 +35,12 @@ class Session:
         self.table = Table(address.device, clock.unix_s)
         self.link = IndiLink(name, self._take, self._lost)
         self._connected = False
-        self.why = ""
+        self._why = ""
+
+    @property
+    def why(self) -> str:
+        """Why it ended; empty before."""
+        return self._why or self.link.why
 
     @property
     def up(self) -> bool:
@@ -78,7 +83,7 @@ class Session:
 
     def close(self) -> None:
         """Give the link back."""
-        self.why = self.why or "the link was closed by this side"
+        self._why = self._why or "the link was closed by this side"
         self.table.give_up()
         self.link.close()
 
@@ -127,8 +132,8 @@ class Session:
         self._end(why)
 
     def _end(self, why: str) -> None:
-        if not self.why:
-            self.why = why
+        if not self._why:
+            self._why = why
             self._on_lost(self, why)
 
     def _error(self, what: str) -> NotConnected:
