@@ -1,16 +1,16 @@
-"""What ``%load_ext pyros_kernel`` does: put an observatory, not yet started, into the notebook as ``obs``."""
+"""What ``%load_ext pyros_kernel`` does: ``obs``, an observatory not yet started, and the ``%pyros`` magic."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol
 
+from pyros_kernel import magics
+
 NAME = "obs"
 
 
-class Shell(Protocol):
+class Shell(magics.Shell, Protocol):
     """The part of an IPython shell that is used here."""
-
-    user_ns: dict[str, Any]
 
     def push(self, variables: dict[str, Any]) -> None:
         """Put variables into the user's namespace."""
@@ -25,7 +25,8 @@ _given: dict[int, Any] = {}
 
 
 def load_ipython_extension(ip: Shell) -> None:
-    """Put ``obs`` into the notebook, unless there is one already; it starts nothing until ``obs.start()``."""
+    """Give the notebook ``%pyros``, and ``obs`` unless there is one already; nothing starts until ``obs.start()``."""
+    magics.register(ip)
     if NAME in ip.user_ns:
         return
     # Here, not above: the kernel of the launcher shall be up before the observatory's packages are loaded.

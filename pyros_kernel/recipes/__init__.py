@@ -8,6 +8,7 @@ from pyros_kernel.recipes.recipe import Host, Recipe, recipe
 from pyros_kernel.recipes.registry import find, recipes
 from pyros_kernel.recipes.run import RecipeRun, end_all, running
 from pyros_kernel.recipes.standard import (
+    expose,
     follow_alert,
     mosaic,
     observe,
@@ -34,6 +35,7 @@ __all__ = [
     "UnknownRecipe",
     "end_all",
     "enqueue",
+    "expose",
     "find",
     "find_target",
     "follow_alert",

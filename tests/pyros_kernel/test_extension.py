@@ -18,6 +18,12 @@ class Shell:
 
     def __init__(self, **names: Any) -> None:
         self.user_ns = dict(names)
+        self.magics: dict[str, Any] = {}
+
+    def register_magic_function(self, func: Any, magic_kind: str, magic_name: str) -> None:
+        self.magics[magic_name] = func
+
+    def set_hook(self, name: str, hook: Any, *, str_key: str) -> None: ...
 
     def push(self, variables: dict[str, Any]) -> None:
         self.user_ns.update(variables)

@@ -1,6 +1,7 @@
 """The recipes that PyROS brings along."""
 
 from pyros_kernel.recipes.standard.calibration import take_bias, take_darks
+from pyros_kernel.recipes.standard.expose import expose
 from pyros_kernel.recipes.standard.flats import take_flats
 from pyros_kernel.recipes.standard.mosaic import follow_alert, mosaic
 from pyros_kernel.recipes.standard.observe import observe
@@ -8,6 +9,7 @@ from pyros_kernel.recipes.standard.pointing_run import pointing_run
 from pyros_kernel.recipes.standard.series import time_series
 
 __all__ = [
+    "expose",
     "follow_alert",
     "mosaic",
     "observe",
