@@ -143,7 +143,8 @@ class PyrosCelery(Celery):
             for key, pool in list(group.items()):
                 if any(pool is each for each in mine):
                     dict.pop(group, key)
-        self.amqp.__dict__.pop("queues", None)
+        for made in ("queues", "router", "send_task_message"):  # each holds the queues of the broker before
+            self.amqp.__dict__.pop(made, None)
         place.close()
 
 
