@@ -17,6 +17,8 @@ from pyros_kernel.scheduling.earth import Floats
 
 _CELL_S = 180.0
 _PATIENCE = 12
+_FLAT = 20
+_QUOTA_S = 1800.0  # a quota's price is for so much of it: steps then suit it as they suit a cell
 _BENT = 2e-5  # by so much a value between two breakpoints may exceed the larger of theirs, as a share
 
 
@@ -64,8 +66,11 @@ def market(c: Candidates, reached: float, iterations: int = 400) -> Market:
         return Market(max(0.0, reached), 0.0, _CELL_S, np.zeros(1), np.zeros((0, 1)), np.zeros(0), np.zeros((0, 1)))
     prices = _Prices(c)
     price: Floats = np.zeros(prices.cells + len(c.quota_s), dtype=np.float64)
-    best, best_price = np.inf, price
-    step, waited = 1.0, 0
+    # A night that is full has about one price: begin with the best of those that are the same everywhere.
+    density = float((c.value / c.duration_s).max()) * _CELL_S
+    flat = [np.append(np.full(prices.cells, density * k / _FLAT), price[prices.cells :]) for k in range(_FLAT + 1)]
+    best, best_price = min(((prices.bound(p)[0], p) for p in flat), key=lambda pair: pair[0])
+    price, step, waited = best_price, 1.0, 0
     for _ in range(iterations):
         bound, slope = prices.bound(price)
         waited = 0 if bound < best * (1 - 1e-4) else waited + 1
@@ -106,7 +111,7 @@ class _Prices:
 
     def bound(self, price: Floats) -> tuple[float, Floats]:
         """Give the bound at a price (value per cell, then per second of each quota), and its slope there."""
-        c, time, excess = self._c, price[: self.cells], price[self.cells :]
+        c, time, excess = self._c, price[: self.cells], price[self.cells :] / _QUOTA_S
         profit_at = self._profits(time, excess)
         profit = np.maximum.reduceat(profit_at, self._offset)
         taken = np.flatnonzero(profit > 0)
@@ -119,11 +124,11 @@ class _Prices:
         if not len(excess):
             return bound, self._ones - asked
         use = np.bincount(c.quota_of[taken] + 1, c.duration_s[taken], minlength=len(excess) + 1)[1:]
-        return bound, np.concatenate([self._ones - asked, (c.quota_s - use) / _CELL_S])
+        return bound, np.concatenate([self._ones - asked, (c.quota_s - use) / _QUOTA_S])
 
     def market(self, price: Floats, bound: float) -> Market:
         """Say what everything costs and gains at a price."""
-        time, excess = price[: self.cells], price[self.cells :]
+        time, excess = price[: self.cells], price[self.cells :] / _QUOTA_S
         left = np.concatenate([np.cumsum(time[::-1])[::-1], [0.0]])
         profit, cell = self._profits(time, excess), self._from.astype(np.int64)
         gain, start = (np.full((len(self._c.value), self.cells + 1), fill) for fill in (0.0, -np.inf))
