@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from instruments.clock import Clock
+from instruments.errors import Rejected
 from instruments.pyros.device import Device, Status
+from instruments.pyros.grammar import grammar
+from instruments.pyros.scenario import Scenario
+
+FAULTS = next(f.choices for f in grammar().entries["SIMULATOR", "DO", "FAULT"].fields if f.name == "fault")
 
 
 class SimulatorControl:
@@ -66,6 +72,42 @@ class SimulatorControl:
     def unmute(self, name: str) -> None:
         """Let a muted device answer again."""
         self._device.ask("DO", "UNMUTE", name)
+
+    def fault(self, name: str, fault: str, value: float | None = None, seed: int = 0) -> None:
+        """Let a device misbehave until it is healed.
+
+        :param name: of the device
+        :param fault: one of :data:`FAULTS`
+        :param value: how much of it, in real seconds (``clock_jump``: in seconds); the usual measure if left out
+        :param seed: of what chance decides
+        :raises Rejected: if there is no such fault or device
+        """
+        self._device.ask("DO", "FAULT", name, fault, "usual" if value is None else value, float(seed))
+
+    def heal(self, name: str = "all") -> None:
+        """End all faults of a device, or of all."""
+        self._device.ask("DO", "HEAL", name)
+
+    def play(self, scenario: Scenario | Path) -> None:
+        """Plan the events of a scenario that begins now.
+
+        :param scenario: one, or the path of its file
+        :raises ValueError: if the file is no scenario
+        :raises Rejected: if it is about something that is not simulated here; nothing of it will happen
+        """
+        script = Scenario.read(scenario) if isinstance(scenario, Path) else scenario
+        longitude_deg, now_s = float(self._device.read(2.0)["longitude"]), self._device.clock.unix_s()
+        try:
+            for event in script.events:
+                delay_s = event.delay_s(now_s, longitude_deg)
+                self._device.ask("DO", "EVENT", delay_s, event.key, event.word, event.ramp_s)
+        except Rejected:
+            self.clear()
+            raise
+
+    def clear(self) -> None:
+        """Forget all events that are still to come, and end what the past ones did."""
+        self._device.ask("DO", "CLEAR")
 
     def __enter__(self) -> Self:
         self.connect()

@@ -175,7 +175,7 @@ class Device(Generic[S]):
             self.poller.end_all(lambda operation: operation.abort_with(reason), topic, sent.sent_monotonic_s)
 
     def _new_link(self) -> LineLink:
-        return LineLink(self.name, self.describe, self._lost)
+        return LineLink(self.name, self.word, self.describe, self._lost)
 
     def _lost(self, link: LineLink, error: InstrumentError) -> None:
         if link is not self._link:

@@ -15,8 +15,10 @@ from dataclasses import replace
 from instruments.errors import InstrumentError, NotConnected, ProtocolError, Rejected, Timeout
 from instruments.pyros.answer import Answer, parse_answer
 from instruments.pyros.grammar import GrammarError, grammar
-from instruments.pyros.line import Command, format_command
+from instruments.pyros.line import Command, command, format_command
 from instruments.pyros.pending import Pending
+from instruments.pyros.pulse import BEAT_S, Pulse
+from instruments.pyros.stream import LineStream
 from instruments.pyros.values import check_answer
 
 logger = logging.getLogger(__name__)
@@ -33,13 +35,19 @@ class LineLink:
     A link lives once: from :meth:`open` until it is closed or lost.
 
     :param device: name of the device, for errors
+    :param word: the device's word in the grammar
     :param describe: gives the last known state in words, with its age
     :param on_lost: called once with the link and the reason when it has ended, from whichever thread saw it
     """
 
     def __init__(
-        self, device: str, describe: Callable[[], str], on_lost: Callable[[LineLink, InstrumentError], None]
+        self,
+        device: str,
+        word: str,
+        describe: Callable[[], str],
+        on_lost: Callable[[LineLink, InstrumentError], None],
     ) -> None:
+        self._heartbeat = command(word, "GET", "HEARTBEAT")
         self._device, self._describe, self._on_lost = device, describe, on_lost
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
@@ -131,23 +139,28 @@ class LineLink:
 
     def _read(self, link: socket.socket) -> None:
         why = "the device closed the link"
+        pulse = Pulse(self._send_heartbeat)
+        stream = LineStream(link, pulse.look, BEAT_S)
         try:
-            with link.makefile("rb") as stream:
-                while line := stream.readline(_MAX_ANSWER_BYTES):
-                    if not line.endswith(b"\n"):
-                        cut = len(line) == _MAX_ANSWER_BYTES
-                        raise GrammarError("syntax", "an answer without end" if cut else "an answer cut off")
-                    waiting, answer = self._match(line[:-1])
-                    if answer.ok and waiting is not None and waiting.asked.entry.payload:
-                        check_answer(waiting.asked.entry.answer, answer.values)
-                        size = int(answer.values["bytes"])  # type: ignore[call-overload]  # checked above
-                        if not 0 <= size <= grammar().max_payload_bytes:
-                            raise GrammarError("range", f"a payload of {size} bytes")
-                        waiting.payload = stream.read(size)
-                        if len(waiting.payload) < size:
-                            break
-                    if waiting is not None:
-                        self._deliver(waiting, answer)
+            while line := stream.readline(_MAX_ANSWER_BYTES):
+                if not line.endswith(b"\n"):
+                    cut = len(line) == _MAX_ANSWER_BYTES
+                    raise GrammarError("syntax", "an answer without end" if cut else "an answer cut off")
+                waiting, answer = self._match(line[:-1])
+                if waiting is None:
+                    # Of an answer that came twice, the payload comes twice too.
+                    stream.read(_payload_bytes(answer), pulse.heard)
+                    continue
+                pulse.heard()
+                if answer.ok and waiting.asked.entry.payload:
+                    check_answer(waiting.asked.entry.answer, answer.values)
+                    size = _payload_bytes(answer)
+                    waiting.payload = stream.read(size, pulse.heard)
+                    if len(waiting.payload) < size:
+                        break
+                self._deliver(waiting, answer)
+        except TimeoutError as error:
+            why = f"the device is {error}"
         except OSError as error:
             why = f"the link broke ({error})"
         except GrammarError as error:
@@ -155,6 +168,11 @@ class LineLink:
             self._drop(f"the device talks nonsense: {error}", ProtocolError)
             return
         self._drop(why)
+
+    def _send_heartbeat(self) -> None:
+        # Nobody waits for its answer: that any comes is enough.
+        with contextlib.suppress(NotConnected):
+            self.send(self._heartbeat)
 
     def _match(self, line: bytes) -> tuple[Pending | None, Answer]:
         answer = parse_answer(line)
@@ -189,3 +207,10 @@ class LineLink:
             one.error = self._error(kind, one.asked, why)
             one.done.set()
         self._on_lost(self, kind(self._device, "link", why, self._describe()))
+
+
+def _payload_bytes(answer: Answer) -> int:
+    size = answer.values.get("bytes", 0)
+    if not isinstance(size, int) or not 0 <= size <= grammar().max_payload_bytes:
+        raise GrammarError("range", f"a payload of {size} bytes")
+    return size

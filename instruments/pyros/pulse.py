@@ -1,0 +1,43 @@
+"""Whether the other side is alive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+BEAT_S = 0.25
+_QUIET_S = 0.5
+_SILENT_S = 1.5
+
+
+class Pulse:
+    """Ask for a sign of life when nothing was heard for a while; a half-open link gives none.
+
+    :param ask: sends a heartbeat
+    """
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        self._ask = ask
+        self._heard_s = self._looked_s = time.monotonic()
+        self._asked_s: float | None = None
+
+    def heard(self) -> None:
+        """Take note of a sign of life."""
+        self._heard_s, self._asked_s = time.monotonic(), None
+
+    def look(self) -> None:
+        """Ask, or give up.
+
+        :raises TimeoutError: if the other side is silent for two seconds
+        """
+        now = time.monotonic()
+        slept, self._looked_s = now - self._looked_s > 4 * BEAT_S, now
+        if slept:
+            # This process did not run for a while: the other side may have spoken, and must not be blamed.
+            self._heard_s, self._asked_s = now, None
+        elif self._asked_s is not None:
+            if now - self._asked_s > _SILENT_S:
+                raise TimeoutError(f"silent for {now - self._heard_s:.1f} s, even to a heartbeat")
+        elif now - self._heard_s > _QUIET_S:
+            self._asked_s = now
+            self._ask()
