@@ -19,6 +19,7 @@ from typing import Any, cast
 import numpy as np
 import requests
 from numpy.typing import NDArray
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from instruments.errors import Failed, InstrumentError, NotConnected, ProtocolError, Rejected, Timeout
 
@@ -140,10 +141,10 @@ class Wire:
             failure = None
         except requests.Timeout as error:
             failure = Timeout, f"no answer in time ({_brief(error)})"
-        except requests.RequestException as error:
+        except ReadTimeoutError:
+            failure = Timeout, "the answer stopped half way"
+        except (requests.RequestException, HTTPError) as error:
             failure = _Broken, f"nobody answers at {self._url} ({_brief(error)})"
-            if "Read timed out" in str(error):
-                failure = Timeout, "the answer stopped half way"
         if failure is not None:
             # Outside the except: requests' errors hold on to their connections.
             raise self._error(failure[0], attribute, failure[1])
@@ -155,8 +156,9 @@ class Wire:
 
     def _body(self, response: requests.Response) -> bytes:
         body = bytearray()
-        for chunk in response.iter_content(_CHUNK):
-            body += chunk
+        # Not iter_content: it waits for a whole chunk, and each byte of a trickle gives it a new time-out.
+        while part := response.raw.read1(_CHUNK, decode_content=True):
+            body += part
             if len(body) > _MAX_BYTES:
                 break
             if time.monotonic() > self._local.end:
