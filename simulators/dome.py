@@ -39,6 +39,7 @@ class SimulatedDome:
         self._shutter = EvenMove(0.0, 0.0, clock.unix_s(), 1 / self._set.shutter_s)
         self._slit = EvenMove(self._set.azimuth_deg, self._set.azimuth_deg, clock.unix_s(), self._set.speed_deg_s)
         self._target: float | None = None
+        self._limit_s, self._fed_s = 0.0, clock.unix_s()  # the watchdog: how long a silence it suffers, when it was fed
 
     @property
     def handlers(self) -> Mapping[tuple[str, str], Handler]:
@@ -50,11 +51,14 @@ class SimulatedDome:
             ("DO", "CLOSE"): lambda p: self._drive(0.0),
             ("DO", "GOTO"): self._goto,
             ("DO", "ABORT"): self._abort,
+            ("SET", "WATCHDOG"): self._watchdog,
+            ("DO", "WATCHDOG"): self._feed,
         }
 
     def shutter_at(self, unix_s: float) -> str:
         """Tell where the shutter is."""
         unix_s = min(unix_s, self._clock.unix_s())
+        self._watch(unix_s)
         opened = self._shutter.at(unix_s)
         if opened == self._shutter.end:
             return {0.0: "closed", 1.0: "open"}.get(opened, "unknown")
@@ -81,6 +85,7 @@ class SimulatedDome:
 
     def _drive(self, end: float) -> Reply:
         now = self._clock.unix_s()
+        self._watch(now)
         self._shutter = self._shutter.to(end, now)
         return Reply({"eta": round(self._shutter.left_s(now), 3)})
 
@@ -97,3 +102,20 @@ class SimulatedDome:
         self._shutter = self._shutter.to(self._shutter.at(now), now)
         self._slit = self._slit.to(self._slit.at(now), now)
         return Reply()
+
+    def _watchdog(self, params: Params) -> Reply:
+        self._watch(self._clock.unix_s())
+        self._limit_s = float(params["limit"])
+        return self._feed(params)
+
+    def _feed(self, params: Params) -> Reply:
+        now = self._clock.unix_s()
+        self._watch(now)
+        self._fed_s = now
+        return Reply()
+
+    def _watch(self, now: float) -> None:
+        """Close from the moment on at which the guardian had been silent for too long."""
+        silent_s = self._fed_s + self._limit_s
+        if self._limit_s and now > silent_s and self._shutter.end != 0.0:
+            self._shutter = self._shutter.to(0.0, max(silent_s, self._shutter.start_s))

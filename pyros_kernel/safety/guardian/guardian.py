@@ -83,7 +83,7 @@ class Guardian:
         self._hands.tell_dome(f"SET WATCHDOG {limit_s:.0f}")
         while not self._ended():
             self.look()
-            self._hands.tell_dome("DO HEARTBEAT")
+            self._hands.tell_dome("DO WATCHDOG")
             self._ear.listen(period_s)
         if self._ear.word != "RELIEVE":
             self._hands.tell_dome("SET WATCHDOG 0")

@@ -152,9 +152,10 @@ class NoWay(RuleBasedStateMachine):
     def a_kernel_closes(self, which: int) -> None:
         self.kernels[which].gate.close()
 
-    @rule(which=kernels)
-    def a_kernel_reads_the_weather_takes_the_lease_and_opens(self, which: int) -> None:
+    @rule(which=kernels, quantity=st.sampled_from(sorted(FAIR)), late_s=st.sampled_from([0.0, 0.0, 0.0, -20.0]))
+    def a_kernel_reads_the_weather_takes_the_lease_and_opens(self, which: int, quantity: str, late_s: float) -> None:
         self.fair_weather_is_read(which)
+        self.a_fair_reading_has_a_wrong_or_an_old_time(which, quantity, late_s)
         self.a_kernel_wants_the_lease(which, False)
         self.a_kernel_opens(which)
 

@@ -181,3 +181,23 @@ def test_a_silent_device_is_named(free_port: int) -> None:
         line.ask("GET", "STATUS")
     with pytest.raises(ValueError, match="is no pyros://"):
         Line("dome", "indi://localhost/Dome")
+
+
+def test_a_dome_whose_guardian_falls_silent_closes_by_itself(site: Site) -> None:
+    guarded = site.guarded()
+    guarded.start()
+    pid = guarded.pid
+    assert pid is not None
+    try:
+        until(lambda: "judged" in did(site.data), "it judges")
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(2.0)
+        assert site.dome["shutter"] == "open", "a moment's silence closes nothing"
+        os.kill(pid, signal.SIGCONT)
+        site.lines["dome"].ask("SET", "WATCHDOG 120")
+        os.kill(pid, signal.SIGSTOP)
+        until(lambda: site.dome["closed_switch"], "closed by itself")
+        assert "close" not in did(site.data)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        guarded.stop()
