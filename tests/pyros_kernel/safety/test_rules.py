@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyros_kernel.safety import Rule, RuleError, Safety, read_rules
+from pyros_kernel.safety.reference import page
+from pyros_kernel.settings import ROOT
 
 HUMIDITY = Rule("humidity", 60, 900, "close", "dew", unit="%", unsafe_above=85, safe_below=80)
 
@@ -69,3 +71,8 @@ def test_a_contact_can_be_unsafe_either_way() -> None:
 
 def test_a_switch_in_place_of_a_number_is_unknown() -> None:
     assert HUMIDITY.judge(True, False)[0] is Safety.UNKNOWN
+
+
+def test_the_page_of_the_rules_is_made_from_them() -> None:
+    written = (ROOT / "docs" / "reference" / "safety-rules.md").read_text(encoding="utf-8")
+    assert written == page(), "run `python -m pyros_kernel.safety.reference > docs/reference/safety-rules.md`"
