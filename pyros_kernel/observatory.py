@@ -22,6 +22,7 @@ from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.alert_desk import AlertDesk
 from pyros_kernel.clock import Clock
 from pyros_kernel.devices import NEVER_ASKED
+from pyros_kernel.drill import Drill
 from pyros_kernel.lease import ControlLease
 from pyros_kernel.lock import DataLock
 from pyros_kernel.night_run import NightRun
@@ -291,6 +292,19 @@ class Observatory:
         if name not in entries:
             raise ValueError(f"there is no panel {name!r}; there are {', '.join(sorted(entries))}")
         return entries[name].load()(self)
+
+    def faults(self, seed: int = 0, **how: Any) -> Drill:
+        """Turn the night into a drill: ``with obs.faults(seed=7): …`` breaks simulated instruments, and heals them.
+
+        :param seed: of which device has which fault, and when
+        :param how: ``devices``, ``faults``, ``every_s``, ``lasts_s`` of :class:`pyros_kernel.drill.Drill`
+        :raises NotStarted: if the observatory is not started
+        :raises ValueError: if its instruments are real ones, or there is no such fault
+        """
+        clock = self.clock
+        if not self._simulate:
+            raise ValueError("only simulated instruments can be broken: Observatory(simulate=True)")
+        return Drill(self.simulators.control(), clock, seed, **how)
 
     def report(self) -> Path:
         """Write the night's report as it stands, and say where it is."""
