@@ -19,7 +19,7 @@ The same table is judged by the kernel (and shown in the panel) and by the guard
 _FOOT = f"""
 A reading's age counts by its source's own clock. For every rule, these are unknown as well: a source that was never
 heard; a reading from more than {FUTURE_S:.0f} s in the future; and a source all of whose values ({REPEATS_MIN} or more
-that measure) repeat for {REPEATS_S:.0f} s while their times move on, which is what a relay does that stamps old data anew.
+that measure) repeat for {REPEATS_S:.0f} s while their times move on, as from a relay that stamps old data anew.
 Setting the computer's clock makes everything unknown until it was read again, and shortens no delay; nor does a
 restart. "Must say" counts the sources that must call it safe, and those that must call it unsafe.
 *warn* only says so; *pause* holds observing and leaves the dome open; *close* aborts the exposure, parks, then closes;
