@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class Candidates:
     transition_s: Floats
     fixed: tuple[int, ...]
     spans: list[list[tuple[float, float]]]
-    steps: list[list[float]]
+    steps: Sequence[Sequence[float]]
     quality: Quality | None = None
     quota_s: Floats = field(default_factory=lambda: np.zeros(0))
     quota_of: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -60,6 +61,56 @@ class Candidates:
     def with_quality(self, quality: Quality) -> Candidates:
         """Give the same, worth more or less by their starts."""
         return replace(self, quality=quality)
+
+    def restricted(self, spans: list[list[tuple[float, float]]]) -> Candidates:
+        """Give the same with other starts."""
+        width = max(1, max(map(len, spans), default=1))
+        first = np.array([[a for a, _ in own] + [np.inf] * (width - len(own)) for own in spans]).reshape(-1, width)
+        last = np.array([[b for _, b in own] + [-np.inf] * (width - len(own)) for own in spans]).reshape(-1, width)
+        return replace(self, first=first, last=last, spans=spans)
+
+    def only(self, keep: Ints) -> Candidates:
+        """Give some of them, without links."""
+        steps = self.transition_s[np.ix_(keep, keep)]
+        place = {int(k): i for i, k in enumerate(keep)}
+        return replace(
+            self,
+            first=self.first[keep],
+            last=self.last[keep],
+            duration_s=self.duration_s[keep],
+            value=self.value[keep],
+            transition_s=steps,
+            fixed=tuple(place[k] for k in self.fixed if k in place),
+            spans=[self.spans[k] for k in keep],
+            steps=steps.tolist(),
+            quality=None,
+            quota_of=self.quota_of[keep],
+            after=np.full(len(keep), -1, dtype=np.int64),
+            gap_s=self.gap_s[keep],
+        )
+
+    def with_one_more(
+        self, queue: Sequence[tuple[Block, Visibility]], transition: Transition, bonus: float
+    ) -> Candidates:
+        """Give them with the last of a queue, which is worth more by a bonus."""
+        block, seen = queue[-1]
+        n = len(queue) - 1
+        to, back = _way(queue, transition)
+        between = np.zeros((n + 1, n + 1))
+        between[:n, :n] = self.transition_s
+        between[:n, n], between[n, :n], between[n, n] = to, back, transition.settle_s
+        grown = replace(
+            self,
+            duration_s=np.append(self.duration_s, block.duration_s),
+            value=np.append(self.value, block.worth + bonus),
+            transition_s=between,
+            steps=_Rows(between),
+            quality=None,
+            quota_of=np.append(self.quota_of, -1),
+            after=np.append(self.after, -1),
+            gap_s=np.vstack([self.gap_s, [[0.0, np.inf]]]),
+        )
+        return grown.restricted([*self.spans, _starts(block, seen)])
 
     @classmethod
     def of(
@@ -146,3 +197,33 @@ def _transitions(blocks: Sequence[Block], seen: Sequence[Visibility], transition
     before = np.array([b.filters[-1] if b.filters else "" for b in blocks])[:, None]
     after = np.array([b.filters[0] if b.filters else "" for b in blocks])[None, :]
     return total + np.where((before != after) & (before != "") & (after != ""), transition.filter_change_s, 0.0)
+
+
+class _Rows(Sequence[Sequence[float]]):
+    """Rows of a table, made lists when they are asked for."""
+
+    def __init__(self, table: Floats) -> None:
+        self._table = table
+
+    def __getitem__(self, k: Any) -> Any:
+        return self._table[k]
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+
+def _way(queue: Sequence[tuple[Block, Visibility]], transition: Transition) -> tuple[Floats, Floats]:
+    """Give the times from each block to the last, and from the last to each."""
+    block, seen = queue[-1]
+    others = [b for b, _ in queue[:-1]]
+    move: Floats = np.full(len(others), transition.settle_s, dtype=np.float64)
+    if transition.slew_rate_deg_s is not None and others:
+        cosine = np.clip(np.array([v.direction for _, v in queue[:-1]]) @ seen.direction, -1.0, 1.0)
+        move += np.degrees(np.arccos(cosine)) / transition.slew_rate_deg_s
+
+    def change(old: Block, new: Block) -> float:
+        differs = old.filters and new.filters and old.filters[-1] != new.filters[0]
+        return transition.filter_change_s if differs else 0.0
+
+    to, back = np.array([change(b, block) for b in others]), np.array([change(block, b) for b in others])
+    return move + to, move + back

@@ -1,4 +1,4 @@
-"""A night's problem as JSON, in the format of nightbench (benchmarks/nightbench/model.py): times are seconds after t0."""
+"""A night's problem as JSON, in the format of nightbench (benchmarks/nightbench): times are seconds after t0."""
 
 from __future__ import annotations
 

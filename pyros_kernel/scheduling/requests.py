@@ -130,7 +130,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         if not isinstance(data, list):
             raise BadRequests("a list of requests is a JSON list")
         entries = cast("list[dict[str, Any]]", data)
-        if entries and all(isinstance(e, dict) and "model" in e for e in entries):
+        if entries and all("model" in e for e in entries):
             entries = _of_fixture(entries)
         yield from enumerate(entries, 1)
     else:

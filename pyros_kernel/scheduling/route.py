@@ -64,11 +64,11 @@ class Route:
         """Give what it is worth."""
         return float(c.value_at(np.array(self.order, dtype=np.int64), self.earliest).sum())
 
-    def best_insertion(self, c: Candidates, pool: Ints, power: float) -> tuple[int, int] | None:
+    def best_insertion(self, c: Candidates, pool: Ints, power: float) -> tuple[int, int, Ints] | None:
         """Find the block of ``pool`` and the position where it brings most value for the time it adds.
 
         :param power: of the added time: 1 for value per second, less to prefer long blocks
-        :return: (block, position), or None if nothing fits
+        :return: (block, position, all blocks that fit somewhere), or None if nothing fits
         """
         order = np.array(self.order, dtype=np.int64)
         there, back = c.transition_s[order][:, pool].T, c.transition_s[pool][:, order]
@@ -85,7 +85,7 @@ class Route:
         added = duration + np.hstack([nothing, there]) + np.hstack([back, nothing]) - between
         gain = np.where(possible, c.value[pool][:, None] / np.maximum(added, 1.0) ** power, -np.inf)
         block, position = divmod(int(gain.argmax()), gain.shape[1])
-        return int(pool[block]), position
+        return int(pool[block]), position, pool[gain.max(axis=1) > -np.inf]
 
     def filled(self, c: Candidates, pool: Ints, power: float) -> Route:
         """Insert from ``pool`` until nothing fits any more."""
@@ -98,7 +98,8 @@ class Route:
         if len(room):
             pool = pool[c.duration_s[pool] <= np.append(room, inf)[c.quota_of[pool]]]
         while len(pool) and (found := route.best_insertion(c, pool, power)) is not None:
-            block, position = found
+            # What fits nowhere now will not fit when the plan is fuller.
+            block, position, pool = found
             longer = Route.through(c, (*route.order[:position], block, *route.order[position:]))
             pool = pool[pool != block]
             if longer is not None:

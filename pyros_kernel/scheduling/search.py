@@ -49,6 +49,12 @@ def best_route(c: Candidates, search: Search) -> tuple[Route, float]:
     return _Improver(c, prices, search, began_s).improved(route), prices.bound
 
 
+def improved(c: Candidates, route: Route, search: Search) -> Route:
+    """Search for a better route, from one that is known."""
+    began_s = time.thread_time()
+    return _Improver(c, market(c, route.value(c)), search, began_s).improved(route)
+
+
 def of_more_quality(c: Candidates, route: Route, search: Search) -> tuple[int, ...]:
     """Search a little for an order that is worth more, where worth depends on the starts."""
     prices = market(c, route.value(c))
