@@ -27,7 +27,10 @@ def system_pause(reason: str = "by a task") -> str:
     from pyros_kernel.agents.majordome import Majordome
 
     config = AgentConfig.read(settings().agent_config)
-    Sender.send_to(Agent.MAJORDOME, Majordome.MSG_PAUSE, {"reason": reason}, config=config)
+    try:
+        Sender.send_to(Agent.MAJORDOME, Majordome.MSG_PAUSE, {"reason": reason}, config=config)
+    finally:
+        Sender.close()  # the next pause may be days away
     return reason
 
 

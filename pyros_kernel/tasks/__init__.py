@@ -43,4 +43,7 @@ def __getattr__(name: str) -> Any:
     """Load a name's module when it is first asked for."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    found = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    if name == "app":
+        found.loader.import_default_modules()  # so that it knows its tasks
+    return found
