@@ -256,7 +256,7 @@ def running(name: str, speed: float | None = None) -> Iterator[BackEnd]:
     :param speed: of its clock; as fast as it can be trusted if left out
     """
     need(name)
-    speed = speed or {"pyros": 50.0, "indi": 20.0, "alpaca": 10.0}[name]
+    speed = speed or {"pyros": 100.0, "indi": 40.0, "alpaca": 20.0}[name]
     with tempfile.TemporaryDirectory() as folder:
         back_end = BackEnd(name, speed, Path(folder))
         try:
