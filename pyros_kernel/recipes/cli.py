@@ -67,14 +67,13 @@ def _option(field: Field) -> click.Option:
     if field.default is not None:
         shown = ",".join(field.default) if isinstance(field.default, list) else field.default
         words.append(f"[default: {shown}]")
-    flag = field.name.replace("_", "-")
-    name = f"--{flag}/--no-{flag}" if field.kind == "flag" else f"--{flag}"
-    kind = click.Choice(field.choices, case_sensitive=False) if field.kind == "choice" else None
-    return click.Option(
-        [name, field.name],
-        type=None if field.kind == "flag" else kind or str,
-        default=None,
-        required=field.required,
-        metavar=None if field.kind in ("flag", "choice") else field.kind.upper(),
-        help=" ".join(words),
-    )
+    flag, help_ = field.name.replace("_", "-"), " ".join(words)
+    if field.kind == "flag":
+        return click.Option(
+            [f"--{flag}/--no-{flag}", field.name], default=None, required=field.required, help=help_
+        )  # neither: the recipe's own default
+    if field.kind == "choice":
+        kind = click.Choice(field.choices, case_sensitive=False)
+        return click.Option([f"--{flag}", field.name], type=kind, required=field.required, help=help_)
+    metavar = field.kind.upper()
+    return click.Option([f"--{flag}", field.name], type=str, required=field.required, metavar=metavar, help=help_)

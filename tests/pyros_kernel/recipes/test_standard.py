@@ -1,0 +1,184 @@
+"""The standard recipes, against real simulators."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.time import Time
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from pyros_kernel import Observatory
+from pyros_kernel.recipes import (
+    Refused,
+    expose,
+    follow_alert,
+    mosaic,
+    observe,
+    pointing_run,
+    take_bias,
+    take_darks,
+    take_flats,
+    time_series,
+)
+from pyros_kernel.recipes.standard.flats import fitted_exposure_s
+from pyros_kernel.recipes.standard.mosaic import tiles_of_circle
+from pyros_kernel.recipes.standard.pointing_run import spread
+from pyros_kernel.store import Alert, AlertStatus, Image
+from tests.pyros_kernel.recipes.waiting import status, until
+
+M31 = SkyCoord(10.6847, 41.2688, unit="deg")
+
+
+def headers(obs: Observatory, paths: list[str]) -> list[fits.Header]:
+    return [fits.getheader(obs.settings.data / path) for path in paths]
+
+
+def pointing(header: fits.Header) -> SkyCoord:
+    return SkyCoord(header["SIM_RA"], header["SIM_DEC"], unit="deg")
+
+
+def test_observe_points_and_exposes_both_channels_side_by_side(obs: Observatory) -> None:
+    run = observe.start(obs, target="M31", exposure="60 s", count=2, dither="30 arcsec")
+    taken = headers(obs, run.wait(30)["images"])
+    assert {(h["INSTRUME"], h["FILTER"], h["OBJECT"]) for h in taken} == {
+        ("camera_vis", "r", "M 31"),
+        ("camera_nir", "J", "M 31"),
+    }
+    away = [pointing(h).separation(M31).arcsec for h in taken]
+    assert max(away[:2]) < 15, "the first position is the target itself, as well as the mount points"
+    moved = pointing(taken[0]).separation(pointing(taken[2])).arcsec
+    assert moved == pytest.approx(30 * math.sqrt(2), abs=4), "then 30'' to the east and to the north"
+    vis, nir = (next(s for s in run.steps if s.name == f"dither 1: {c}: frame 1") for c in ("VIS", "NIR"))
+    assert vis.started < nir.ended and nir.started < vis.ended, "at the same time"
+    with obs.store.session(read_only=True) as session:
+        rows = list(session.scalars(select(Image)))
+    assert all("stars" in row.quicklook for row in rows if row.path in run.wait(0)["images"]), "each is analysed"
+    until(lambda: status(obs) == "observing", "the night has its telescope back")
+
+
+def test_observe_refuses_what_is_not_up(obs: Observatory) -> None:
+    with pytest.raises(Refused, match="Sirius can't be observed now: altitude"):
+        observe.start(obs, target="Sirius").wait(20)
+    with pytest.raises(Refused, match="count must be 1 or more"):
+        observe.start(obs, target="M 31", count=0).wait(20)
+
+
+def test_a_time_series_keeps_its_pace(obs: Observatory) -> None:
+    run = time_series.start(obs, target="M 31", exposure="30 s", count=2, every="300 s")
+    starts = [Time(h["DATE-OBS"]).unix for h in headers(obs, run.wait(30)["images"])]
+    assert np.diff(starts) == pytest.approx([300], abs=200), "as well as a clock of ×200 can tell"
+
+
+def test_a_mosaic_covers_its_rectangle(obs: Observatory) -> None:
+    result = mosaic.start(obs, target="M 31", columns=2, rows=2, exposure="10 s", overlap=0.2).wait(30)
+    images = [path for tile in result["tiles"] for path in tile["images"]]
+    seen = [pointing(h) for h in headers(obs, images)]
+    field = 512 * 0.381 * 0.8
+    apart = sorted({round(a.separation(b).arcsec) for a in seen for b in seen if a is not b})
+    assert len(seen) == 4 and apart[0] == pytest.approx(field, abs=8)
+    assert apart[-1] == pytest.approx(field * math.sqrt(2), abs=8)
+
+
+def test_a_pointing_run_tells_where_the_mount_is(obs: Observatory) -> None:
+    result = pointing_run.start(obs, points=3, exposure="2 s").wait(30)
+    assert len(result["points"]) == 3 and 0 <= result["rms_arcsec"] < 60
+
+
+def test_an_error_circle_is_covered_from_its_centre(obs: Observatory) -> None:
+    now = obs.clock.now().to_datetime()
+    with obs.store.session() as session:
+        session.add(
+            Alert(
+                ivorn="ivo://x/y", digest="d", role="test", trigger_id="42", status=AlertStatus.IGNORED,
+                received=now.replace(tzinfo=UTC) - timedelta(days=1),
+                ra_deg=M31.ra.deg, dec_deg=M31.dec.deg, error_deg=0.05,
+            )
+        )  # fmt: skip
+    with obs.store.session(read_only=True) as session:
+        number = session.scalars(select(Alert.id).where(Alert.ivorn == "ivo://x/y")).one()
+    run = follow_alert.start(obs, alert=number, exposure="10 s", nir_filter="")
+    tiles = run.wait(40)["tiles"]
+    first = SkyCoord(tiles[0]["ra_deg"], tiles[0]["dec_deg"], unit="deg")
+    assert first.separation(M31).arcsec < 1 and len(tiles) == 9
+    with pytest.raises(Refused, match="there is no alert 99"):
+        follow_alert.start(obs, alert=99).wait(20)
+    with pytest.raises(Refused, match="fields would be needed"):
+        follow_alert.start(obs, alert=number, radius="5 deg").wait(20)
+
+
+def test_calibrations_make_masters(fresh: Observatory) -> None:
+    biases = take_bias.start(fresh, count=3).wait(30)["masters"]
+    assert set(biases) == {"VIS", "NIR"}
+    darks = take_darks.start(fresh, exposure="20 s", count=2, channels="VIS").wait(30)["masters"]
+    header = fits.getheader(fresh.settings.data / darks["VIS"])
+    assert (header["NCOMBINE"], header["EXPTIME"], header["BIASSUB"]) == (2, 20.0, True)
+    assert abs(np.median(fits.getdata(fresh.settings.data / darks["VIS"]))) < 3, "the bias is taken off"
+    with pytest.raises(Refused, match="no channel UV; there are VIS, NIR"):
+        take_bias.start(fresh, channels="UV").wait(10)
+
+
+def test_flats_reach_their_level(fresh: Observatory) -> None:
+    result = take_flats.start(fresh, filter="g", level=12000, count=3).wait(30)
+    assert result["levels"] == pytest.approx([12000] * 3, rel=0.2) and len(result["frames"]) == 3
+    assert fits.getheader(fresh.settings.data / result["master"])["IMAGETYP"] == "MASTER FLAT"
+    with pytest.raises(Refused, match="level must be"):
+        take_flats.start(fresh, level=5).wait(10)
+
+
+def test_one_frame_by_hand(fresh: Observatory) -> None:
+    frame = expose.start(fresh, exposure="5 s", channel="NIR", filter="H", kind="dark").wait(10)
+    header = fits.getheader(fresh.settings.data / frame["path"])
+    assert (header["FILTER"], header["EXPTIME"], header["IMAGETYP"]) == ("H", 5.0, "DARK")
+    fresh.observe()
+    until(lambda: status(fresh) == "observing", "observing")
+    with pytest.raises(Refused, match="the night is observing: pause it first"):
+        expose.start(fresh).wait(10)
+
+
+@given(st.floats(0.01, 20.0), st.floats(0.0, 0.5), st.floats(0, 1), st.floats(0, 2 * math.pi))
+def test_every_point_of_a_circle_lies_in_a_tile(radius: float, overlap: float, r: float, angle: float) -> None:
+    tiles = tiles_of_circle(radius, 1.0, overlap)
+    x, y = radius * r * math.cos(angle), radius * r * math.sin(angle)
+    assert any(abs(x - a) <= 0.5 + 1e-9 and abs(y - b) <= 0.5 + 1e-9 for a, b in tiles)
+    assert tiles[0] == (0.0, 0.0)
+
+
+@given(st.integers(1, 200), st.floats(5, 40), st.floats(50, 85))
+def test_a_pointing_run_stays_in_its_zone(points: int, low: float, high: float) -> None:
+    places = spread(points, low, high)
+    assert len(places) == points
+    assert all(low <= alt <= high and 0 <= az < 360 for alt, az in places)
+
+
+@given(st.floats(10, 1e5), st.floats(0.1, 60), st.floats(500, 40000))
+def test_a_fitted_exposure_hits_the_level_of_a_steady_light(rate: float, first_s: float, wanted: float) -> None:
+    exposure_s, light = first_s, 0.0
+    for _ in range(12):
+        light = min(rate * exposure_s, 60000)
+        if abs(light - wanted) < 0.01 * wanted:
+            break
+        exposure_s = fitted_exposure_s(exposure_s, light, wanted, saturated=light >= 60000)
+    assert light == pytest.approx(wanted, rel=0.01)
+
+
+def test_night_and_recipe_write_the_same_masters(fresh: Observatory) -> None:
+    """One piece of code takes the frames of both: see tests/pyros_kernel/tasks."""
+    from pyros_kernel.cancellation import Cancellation
+    from pyros_kernel.tasks import take_calibrations
+
+    night = take_calibrations(fresh.services.night_id, services=fresh.services, cancelled=Cancellation())
+    by_recipe = take_bias.start(fresh).wait(30)["masters"]
+    paths = [Path(path) for path in night["masters"]]
+    assert {p.parent for p in paths} == {Path(path).parent for path in by_recipe.values()}
+    keys = ("IMAGETYP", "NCOMBINE", "BIASSUB")
+    mine = fits.getheader(fresh.settings.data / by_recipe["VIS"])
+    its = fits.getheader(fresh.settings.data / next(p for p in paths if "bias_camera_vis" in p.name))
+    assert [mine[k] for k in keys] == [its[k] for k in keys]
