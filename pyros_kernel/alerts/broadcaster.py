@@ -70,6 +70,11 @@ class Broadcaster:
         """Who listens now."""
         return [subscriber.peer for subscriber in list(self._circle.members)]
 
+    @property
+    def filters(self) -> list[tuple[str, ...]]:
+        """What each of them asks for."""
+        return [subscriber.filters for subscriber in list(self._circle.members)]
+
     def open(self) -> None:
         """Open the port.
 

@@ -70,6 +70,16 @@ class Broker:
         author = None if receiver is None or self._settings.receive_port is None else receiver.port
         return author, None if broadcaster is None else broadcaster.port
 
+    @property
+    def subscribers(self) -> list[str]:
+        """Who listens now."""
+        return [] if self._broadcaster is None else self._broadcaster.subscribers
+
+    @property
+    def filters(self) -> list[tuple[str, ...]]:
+        """What each of them asks for."""
+        return [] if self._broadcaster is None else self._broadcaster.filters
+
     def start(self) -> None:
         """Open everything.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import queue
 import select
 import subprocess
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from lxml import etree
@@ -25,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 MAX_FILTERS = 10  # of one subscriber
 MAX_LENGTH = 1000
+_WORKER = Path(__file__).with_name("xpath_worker.py")
 _START_S = 10.0  # until a new process has answered its first question
 _STOP_S = 2.0
 _WAITING = 1000
@@ -63,6 +66,7 @@ class FilterPool:
         self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._banned: set[str] = set()
+        self._good: set[str] = set()
 
     def ask(
         self, raw: bytes, filters: Sequence[str], answered: Callable[[dict[str, bool], frozenset[str]], None]
@@ -105,48 +109,50 @@ class FilterPool:
             self._kill()
 
     def _answers(self, question: _Question) -> tuple[dict[str, bool], frozenset[str]]:
-        allowed = [text for text in question.filters if text not in self._banned]
         answers = dict.fromkeys(question.filters, False)
-        together = self._exchange(question.raw, allowed) if allowed else []
-        if together is None:
-            # One of them took too long, or ended the process: each alone, so that only that one pays.
-            for text in allowed:
-                alone = self._exchange(question.raw, [text])
-                if alone is None:
-                    self._banned.add(text)
-                else:
-                    answers[text] = alone[0]
-        else:
-            answers |= dict(zip(allowed, together, strict=True))
-        return answers, frozenset(text for text in question.filters if text in self._banned)
+        # Those that were answered before go first: what takes too long holds up only those that are new.
+        left = sorted((text for text in question.filters if text not in self._banned), key=self._is_new)
+        while left:
+            given = self._exchange(question.raw, left)
+            answers |= dict(zip(left, given, strict=False))
+            self._good.update(left[: len(given)])
+            left = left[len(given) :]
+            if left:
+                logger.warning("the filter %r takes longer than %g s", left[0][:100], self._limit_s)
+                self._banned.add(left.pop(0))
+        return answers, frozenset(self._banned.intersection(question.filters))
 
-    def _exchange(self, raw: bytes, filters: Sequence[str]) -> list[bool] | None:
+    def _is_new(self, text: str) -> bool:
+        return text not in self._good
+
+    def _exchange(self, raw: bytes, filters: Sequence[str]) -> list[bool]:
+        """Give the answers up to the first one that took too long, or ended the process."""
+        answers: list[bool] = []
         try:
             process = self._started()
             assert process.stdin is not None and process.stdout is not None
             process.stdin.write(frame(raw) + frame(json.dumps(list(filters)).encode()))
             process.stdin.flush()
-            line = _read_line(process.stdout, self._limit_s)
+            while len(answers) < len(filters) and (lines := _read_lines(process.stdout, self._limit_s)):
+                answers += [line == b"1" for line in lines]
         except OSError as error:
             logger.warning("the filters' process ended: %s", error)
-            line = b""
-        if not line:
+        if len(answers) < len(filters):
             self._kill()
-            return None
-        return json.loads(line)
+        return answers
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
             self._process = process = subprocess.Popen(
-                [sys.executable, "-m", "pyros_kernel.alerts.xpath_worker"],
+                [sys.executable, "-I", str(_WORKER)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
             )
             assert process.stdin is not None and process.stdout is not None
-            process.stdin.write(frame(b"<a/>") + frame(b"[]"))
+            process.stdin.write(frame(b"<a/>") + frame(b'["1"]'))
             process.stdin.flush()
-            if not _read_line(process.stdout, _START_S):
+            if not _read_lines(process.stdout, _START_S):
                 raise OSError("it does not start")
         return self._process
 
@@ -157,12 +163,12 @@ class FilterPool:
                 process.kill()
 
 
-def _read_line(stream: IO[bytes], limit_s: float) -> bytes:
-    """Read a line; nothing if it does not come in time."""
-    line, deadline_s = b"", time.monotonic() + limit_s
-    while not line.endswith(b"\n"):
+def _read_lines(stream: IO[bytes], limit_s: float) -> list[bytes]:
+    """Read whole lines; nothing if none comes in time."""
+    text, deadline_s = b"", time.monotonic() + limit_s
+    while not text.endswith(b"\n"):
         ready, _, _ = select.select([stream], [], [], max(0.0, deadline_s - time.monotonic()))
-        if not ready or not (piece := stream.read1(1 << 16)):  # type: ignore[attr-defined]
-            return b""
-        line += piece
-    return line
+        if not ready or not (piece := os.read(stream.fileno(), 1 << 16)):
+            return []
+        text += piece
+    return text.splitlines()

@@ -73,6 +73,7 @@ class KafkaInput:
             "fetch.message.max.bytes": 4 << 20,
             **settings,
             "enable.auto.commit": False,
+            "error_cb": self._hear_error,
         }
         self._topics = [f"^{t.replace('.', chr(92) + '.').replace('*', '.*')}$" if "*" in t else t for t in topics]
         self._receive, self._acknowledged = receive, acknowledged
@@ -156,6 +157,9 @@ class KafkaInput:
             consumer.commit(offsets=offsets, asynchronous=True)
         except self._kafka.KafkaException as error:
             self._complain(f"offsets were not committed: {error}")
+
+    def _hear_error(self, error: Any) -> None:
+        self._complain(str(error.str()))
 
     def _complain(self, text: str) -> None:
         self.problem = text

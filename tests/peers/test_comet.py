@@ -7,13 +7,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from astropy.time import Time
 
 from pyros_kernel.alerts import AlertInbox, Received, VtpReceiver, send
+from pyros_kernel.alerts.broker import Broker, BrokerSettings
 from pyros_kernel.clock import ManualClock
 from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Store, load
@@ -39,35 +42,68 @@ def receiver(programs: dict[str, str], tmp_path: Path) -> Iterator[VtpReceiver]:
     def done(_received: Received) -> None:
         return
 
-    running = VtpReceiver(AlertInbox(store, tmp_path, ManualClock(Time("2022-09-30T11:12:20"))).receive_all, done, port=0)
+    running = VtpReceiver(
+        AlertInbox(store, tmp_path, ManualClock(Time("2022-09-30T11:12:20"))).receive_all, done, port=0
+    )
     running.start()
     yield running
     running.stop()
     store.close()
 
 
-@pytest.fixture
-def comet(programs: dict[str, str], tmp_path: Path, free_port: int) -> Iterator[int]:
-    """Run Comet as a broker that saves what it gets; give its port for authors."""
-    words = [programs["twistd"], "-n", "--pidfile=", "comet", "--receive", f"--receive-port={free_port}"]
-    words += ["--local-ivo=ivo://pyros.test/comet", f"--eventdb={tmp_path}"]
-    words += ["--save-event", f"--save-event-directory={tmp_path}"]
-    with (tmp_path / "comet.log").open("wb") as log:
-        broker = subprocess.Popen(words, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
+@contextmanager
+def running_comet(program: str, directory: Path, *options: str, ports: tuple[int, ...] = ()) -> Iterator[None]:
+    """Run Comet as a broker that saves what it gets in a directory."""
+    words = [program, "-n", "--pidfile=", "comet", "--local-ivo=ivo://pyros.test/comet", f"--eventdb={directory}"]
+    words += ["--save-event", f"--save-event-directory={directory}", *options]
+    with (directory / "comet.log").open("wb") as log:
+        broker = subprocess.Popen(words, cwd=directory, stdout=log, stderr=log, start_new_session=True)
     try:
         deadline_s = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", free_port), timeout=1).close()
-                break
-            except OSError:
-                if broker.poll() is not None or time.monotonic() > deadline_s:
-                    pytest.fail(f"Comet did not start: {(tmp_path / 'comet.log').read_text()}")
-                time.sleep(0.05)
-        yield free_port
+        for port in ports:
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                    break
+                except OSError:
+                    if broker.poll() is not None or time.monotonic() > deadline_s:
+                        pytest.fail(f"Comet did not start: {(directory / 'comet.log').read_text()}")
+                    time.sleep(0.05)
+        yield
     finally:
         broker.terminate()
         broker.wait(10)
+
+
+@pytest.fixture
+def comet(programs: dict[str, str], tmp_path: Path, free_port: int) -> Iterator[int]:
+    """Run Comet; give its port for authors."""
+    options = ("--receive", f"--receive-port={free_port}")
+    with running_comet(programs["twistd"], tmp_path, *options, ports=(free_port,)):
+        yield free_port
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
+    """Give a maker of our broker."""
+    made: list[Broker] = []
+
+    def make(**words: Any) -> Broker:
+        running = Broker(BrokerSettings(local_ivo="ivo://pyros.test/us", **words), tmp_path / f"us{len(made)}")
+        running.start()
+        made.append(running)
+        return running
+
+    yield make
+    for running in made:
+        running.stop()
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+    deadline_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline_s, f"after {seconds} s still not: {what}"
+        time.sleep(0.05)
 
 
 def comet_sendvo(program: str, port: int, file: Path) -> subprocess.CompletedProcess[str]:
@@ -101,3 +137,97 @@ def test_comet_takes_what_we_send_and_saves_it(comet: int, tmp_path: Path) -> No
         assert time.monotonic() < deadline_s
         time.sleep(0.05)
     assert saved[0].read_bytes() == raw
+
+
+def test_comet_listens_to_us(programs: dict[str, str], broker: Callable[..., Broker], tmp_path: Path) -> None:
+    ours = broker(receive_port=0, broadcast_port=0)
+    author, subscriber = ours.ports
+    assert author is not None
+    with running_comet(programs["twistd"], tmp_path, f"--remote=127.0.0.1:{subscriber}"):
+        until(lambda: ours.subscribers, "Comet subscribes")
+        raw = PACKET.read_bytes()
+        assert send(raw, port=author).ack
+        until(lambda: list(tmp_path.glob("ivo__*")), "Comet saves it")
+        assert next(tmp_path.glob("ivo__*")).read_bytes() == raw
+
+
+def test_comet_filters_at_our_side(programs: dict[str, str], broker: Callable[..., Broker], tmp_path: Path) -> None:
+    ours = broker(receive_port=0, broadcast_port=0)
+    author, subscriber = ours.ports
+    assert author is not None
+    options = (f"--remote=127.0.0.1:{subscriber}", "--filter=//Param[@name='TrigID' and @value='7']")
+    with running_comet(programs["twistd"], tmp_path, *options):
+        until(lambda: any(ours.filters), "Comet sends its filter")
+        wanted = PACKET.read_bytes().replace(b'value="1125809"', b'value="7"').replace(b"Pos_1125809", b"Pos_7")
+        assert send(PACKET.read_bytes(), port=author).ack
+        assert send(wanted, port=author).ack
+        until(lambda: list(tmp_path.glob("ivo__*")), "Comet saves it")
+        assert [path.read_bytes() for path in tmp_path.glob("ivo__*")] == [wanted]
+
+
+def test_we_listen_to_comet(
+    programs: dict[str, str], broker: Callable[..., Broker], tmp_path: Path, free_port: int
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        cast = int(other.getsockname()[1])
+    seen: list[bytes] = []
+    options = ("--receive", f"--receive-port={free_port}", "--broadcast", f"--broadcast-port={cast}")
+    with running_comet(programs["twistd"], tmp_path, *options, "--broadcast-test-interval=0", ports=(free_port, cast)):
+        broker(remotes=[("127.0.0.1", cast)], plugins={"note": lambda packet: seen.append(packet.raw)})
+        until(lambda: (tmp_path / "comet.log").read_text().count("New subscriber") >= 2, "we subscribe")
+        assert send(PACKET.read_bytes(), port=free_port).ack
+        until(lambda: seen, "it comes to us")
+        assert seen == [PACKET.read_bytes()]
+
+
+def test_pygcn_listens_to_us(broker: Callable[..., Broker], tmp_path: Path) -> None:
+    pytest.importorskip("gcn", reason="pip install pygcn (it is in the dev extra)")
+    ours = broker(receive_port=0, broadcast_port=0)
+    author, subscriber = ours.ports
+    assert author is not None
+    program = (
+        "import gcn, sys\n"
+        "def handler(payload, root):\n"
+        "    open(sys.argv[2], 'wb').write(payload)\n"
+        f"gcn.listen(host='127.0.0.1', port={subscriber}, handler=handler)\n"
+    )
+    got = tmp_path / "got.xml"
+    client = subprocess.Popen(
+        [sys.executable, "-c", program, "", str(got)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        until(lambda: ours.subscribers, "pygcn subscribes")
+        assert send(PACKET.read_bytes(), port=author).ack
+        until(lambda: got.is_file() and got.stat().st_size, "pygcn gets it")
+        assert got.read_bytes() == PACKET.read_bytes()
+    finally:
+        client.kill()
+        client.wait(10)
+
+
+def test_our_broker_is_a_program(programs: dict[str, str], tmp_path: Path, free_port: int) -> None:
+    words = [
+        sys.executable,
+        "-m",
+        "pyros_kernel.alerts.cli",
+        f"--receive-port={free_port}",
+        "--local-ivo=ivo://a.b.c/d",
+    ]
+    words += [f"--eventdb={tmp_path / 'db'}", f"--save-event-directory={tmp_path / 'saved'}", "--quiet"]
+    running = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert running.stderr is not None
+        assert running.stderr.readline() == f"ready: authors {free_port}, subscribers -\n"
+        sent = comet_sendvo(programs["comet-sendvo"], free_port, PACKET)
+        assert sent.returncode == 0, sent.stdout
+        until(lambda: list((tmp_path / "saved").glob("*.xml")), "it is saved")
+        assert next((tmp_path / "saved").glob("*.xml")).read_bytes() == PACKET.read_bytes()
+        running.terminate()
+        assert running.wait(15) == 0
+    finally:
+        running.kill()
+        running.communicate()
