@@ -138,7 +138,11 @@ def test_a_guardian_that_dies_is_unsafe_for_a_moment_and_started_again(site: Sit
     assert did(site.data).count("started") == 2
 
 
-def test_a_guardian_that_hangs_is_replaced(site: Site, guarded: Guarded) -> None:
+def test_a_guardian_that_hangs_is_replaced(site: Site, guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyros_kernel.safety.guarded._BELIEVED_REAL_S", 1.0)
+    assert guarded._link is not None
+    guarded._link.settimeout(0.5)  # instead of 3 s: the third unanswered heartbeat in a row replaces it
+    monkeypatch.setattr("pyros_kernel.safety.guarded._ANSWER_REAL_S", 0.5)
     first = guarded.pid
     assert first is not None
     os.kill(first, signal.SIGSTOP)
