@@ -18,8 +18,9 @@ from instruments.clock import Clock
 from instruments.core import CoreInstrument
 from instruments.errors import Failed, ProtocolError, Rejected
 from instruments.fitsdata import read_fits
-from instruments.indi.device import PORT, IndiDevice, Order
+from instruments.indi.device import PORT, IndiDevice
 from instruments.indi.filter_wheel import IndiFilterWheel
+from instruments.indi.order import Order
 from instruments.indi.table import Property, View
 from instruments.operation import Operation
 from instruments.reading import Reading

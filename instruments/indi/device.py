@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from astropy.time import Time
@@ -14,7 +13,8 @@ from astropy.time import Time
 from instruments.address import Address
 from instruments.clock import Clock
 from instruments.errors import Failed, InstrumentError, NotConnected, Rejected, Timeout
-from instruments.indi.element import write_enable_blob, write_get, write_vector
+from instruments.indi.element import write_enable_blob, write_get
+from instruments.indi.order import Order, place, whole_vector
 from instruments.indi.session import Session
 from instruments.indi.table import Property, Value, View
 from instruments.operation import Operation
@@ -26,21 +26,6 @@ S = TypeVar("S")
 
 PORT = 7624
 DEADLINE_S = 2.0
-_WARNED_S = 0.5  # so long after a warning a driver may still begin what it was told
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A command that a driver took.
-
-    :param before: the property as it was when the command was sent
-    :param count: the table's number of messages then
-    """
-
-    what: str
-    before: Property
-    count: int
-    sent_monotonic_s: float
 
 
 class IndiDevice(Generic[S]):
@@ -183,31 +168,15 @@ class IndiDevice(Generic[S]):
         :raises Timeout: if it said nothing at all
         """
         session = self._standing(what)
-        data = b"".join(self._vector(what, n, v) for n, v in (*first, (name, values)))
-        before = self.property(what, name)
-        count = session.table.count
-        warned_s = 0.0
-        end = time.monotonic() + timeout_s
+        data = b"".join(self._vector(session, what, n, v) for n, v in (*first, (name, values)))
         with self.poller.held():
-            sent = session.link.send(data)
-            order = Order(what, before, count, time.monotonic())
-            while sent and time.monotonic() < end:
-                session.table.wait(lambda view: _answered(view.get(name), before, reached), 0.05)
-                now = session.table.view().get(name)
-                if not session.up or now is None:
-                    break
-                if now.alerts > before.alerts:
-                    why = session.table.warnings_since(count) or f"{name} is in alert"
-                    raise Rejected(self.name, what, why, self.describe())
-                if _answered(now, before, reached):
-                    return order
-                if warned := session.table.warnings_since(count):
-                    warned_s = warned_s or time.monotonic()
-                    if time.monotonic() - warned_s > _WARNED_S:
-                        raise Rejected(self.name, what, warned, self.describe())
+            order = place(session, what, name, data, reached, timeout_s)
+        if isinstance(order, Order):
+            return order
+        if order.refused:
+            raise Rejected(self.name, what, order.why, self.describe())
         self._standing(what, session)
-        silent = f"the driver neither took nor refused it within {timeout_s:g} s"
-        raise Timeout(self.name, what, silent, self.describe())
+        raise Timeout(self.name, what, order.why, self.describe())
 
     def keep(self, key: str, *writes: tuple[str, Mapping[str, Value]]) -> None:
         """Send ``writes`` again whenever the device is connected anew."""
@@ -267,7 +236,7 @@ class IndiDevice(Generic[S]):
         sent_s = time.monotonic()
         for name, member in stops:
             sets = view[name].sets
-            session.link.send(self._vector(what, name, {member: True}))
+            session.link.send(self._vector(session, what, name, {member: True}))
 
             def confirmed(now: View, name: str = name, sets: int = sets) -> bool:
                 return name in now and now[name].sets > sets
@@ -282,27 +251,17 @@ class IndiDevice(Generic[S]):
         blob = self._session.table.take_blob(name)
         return None if blob is None else (blob.text, blob.format, blob.length)
 
-    def _vector(self, what: str, name: str, values: Mapping[str, Value]) -> bytes:
-        vector = self.property(what, name)
-        missing = [member for member in values if member not in vector.values]
-        if missing:
-            raise Rejected(self.name, what, f"{name} has no {', '.join(missing)}", self.describe())
-        if not vector.writable:
-            raise Rejected(self.name, what, f"{name} can only be read", self.describe())
-        for member, (low, high) in vector.limits.items():
-            value = values.get(member)
-            if value is not None and low < high and not low <= float(value) <= high:
-                beyond = f"{float(value):g} lies beyond {name}'s limits of {low:g} to {high:g}"
-                raise Rejected(self.name, what, beyond, self.describe())
-        # A driver ignores a vector that isn't whole.  A switch of one choice has its other members off.
-        rest = {m: False for m in vector.values} if vector.kind == "Switch" else dict(vector.values)
-        return write_vector(vector.kind, self.address.device, name, {**rest, **values})
+    def _vector(self, session: Session, what: str, name: str, values: Mapping[str, Value]) -> bytes:
+        try:
+            return whole_vector(session, name, values)
+        except ValueError as error:
+            raise Rejected(self.name, what, str(error), self.describe()) from None
 
     def _tell_settings(self, session: Session) -> None:
         there = session.table.view()
         for name, values in (write for writes in self._settings.values() for write in writes):
             if name in there:
-                session.link.send(self._vector("connect", name, values))
+                session.link.send(self._vector(session, "connect", name, values))
             else:
                 logger.warning("%s: the device has no %s now; it was not set again", self.name, name)
 
@@ -325,9 +284,3 @@ class IndiDevice(Generic[S]):
 
     def _lose(self, why: str) -> None:
         self.poller.end_all(lambda o: o.lose(NotConnected(self.name, o.command, why, self.describe())))
-
-
-def _answered(now: Property | None, before: Property, reached: Callable[[Property], bool]) -> bool:
-    if now is None or now.alerts > before.alerts or now.busy > before.busy:
-        return True
-    return now.sets > before.sets and reached(now)

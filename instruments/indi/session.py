@@ -43,6 +43,11 @@ class Session:
         return self._why or self.link.why
 
     @property
+    def device(self) -> str:
+        """The device's name on its server."""
+        return self._address.device
+
+    @property
     def up(self) -> bool:
         """Whether the device can be used."""
         return self._connected and self.link.up and not self.table.gone

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from instruments.errors import Failed
-from instruments.indi.device import IndiDevice, Order
+from instruments.indi.device import IndiDevice
+from instruments.indi.order import Order
 from instruments.indi.table import Property, View
 from instruments.operation import Operation
 

@@ -13,7 +13,8 @@ from instruments.clock import Clock
 from instruments.core import CoreInstrument
 from instruments.errors import Failed, Rejected
 from instruments.horizon import Horizon, separation_deg
-from instruments.indi.device import PORT, IndiDevice, Order
+from instruments.indi.device import PORT, IndiDevice
+from instruments.indi.order import Order
 from instruments.indi.table import Property, View
 from instruments.of_date import icrs_deg, of_date_deg
 from instruments.operation import Operation
