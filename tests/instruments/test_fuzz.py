@@ -61,6 +61,7 @@ def child() -> Iterator[tuple[psutil.Process, dict[str, int]]]:
         assert process.wait(20) == 0
 
 
+@pytest.mark.timeout(900)
 def test_every_line_on_a_simulators_port_is_answered_or_refused(
     child: tuple[psutil.Process, dict[str, int]],
 ) -> None:
@@ -96,6 +97,7 @@ def test_every_line_on_a_simulators_port_is_answered_or_refused(
     print(f"{sent} lines answered or refused")
 
 
+@pytest.mark.timeout(900)
 def test_every_line_on_a_clients_port_is_taken_or_refused(
     scripted: Callable[[Callable[[bytes], bytes | None]], str], caplog: pytest.LogCaptureFixture
 ) -> None:
