@@ -6,7 +6,7 @@ import logging
 from datetime import UTC, datetime
 from functools import partial
 
-from instruments import PlcState
+from instruments import PlcState, WeatherState
 from pyros_kernel import describe
 from pyros_kernel.agents.agent import Agent
 from pyros_kernel.agents.config import AgentConfig
@@ -44,7 +44,7 @@ class Monitoring(Agent):
 
     def _poll(self, name: str) -> None:
         state = self._services.devices.refresh(name)
-        if isinstance(state, PlcState):
+        if isinstance(state, PlcState | WeatherState):
             self._services.safety.update(state.readings())
         now_s = self._services.clock.unix_s()
         safe = self._services.safety.verdict().safe

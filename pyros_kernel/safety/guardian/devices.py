@@ -22,24 +22,24 @@ class Hands:
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
         lines = [Line(name, address) for name, address in addresses.items() if address.startswith("pyros:")]
-        self.plcs = [line for line in lines if line.word == "PLC"]
+        self.sources = [line for line in lines if line.word in ("PLC", "WEATHER_STATION")]
         self._cameras = {line.name: line for line in lines if line.word.startswith("CAMERA")}
         self._one = {line.word: line for line in lines if line.word in ("DOME", "TELESCOPE")}
         self.errors: dict[str, str] = {}
 
     def read_weather(self, judge: Judge) -> None:
-        """Ask each PLC, and let the judge know."""
-        for plc in self.plcs:
+        """Ask each PLC and weather station, and let the judge know."""
+        for source in self.sources:
             try:
-                said = plc.ask("GET", "WEATHER")
+                said = source.ask("GET", "WEATHER")
                 for quantity, reading in said.items():
-                    judge.take(plc.name, quantity, _value(reading["value"]), unix_s(reading["time"]))
+                    judge.take(source.name, quantity, _value(reading["value"]), unix_s(reading["time"]))
             except Silent as error:
-                self.errors[plc.name] = str(error)
+                self.errors[source.name] = str(error)
             except (Said, KeyError, TypeError, ValueError) as error:
-                self.errors[plc.name] = f"nonsense: {error}"
+                self.errors[source.name] = f"nonsense: {error}"
             else:
-                self.errors.pop(plc.name, None)
+                self.errors.pop(source.name, None)
 
     def look(self, *, urgent: bool = False) -> Facts:
         """Read dome and telescope; the cameras only when it is urgent."""
@@ -86,14 +86,14 @@ class Hands:
 
     def all_silent_s(self) -> float:
         """Tell for how long no device at all has answered, real seconds."""
-        lines = [*self.plcs, *self._one.values()]
+        lines = [*self.sources, *self._one.values()]
         since = [line.silent_since_s for line in lines]
         heard = [s for s in since if s is not None]
         return time.monotonic() - max(heard) if lines and len(heard) == len(since) else 0.0
 
     def close(self) -> None:
         """Give all connections back."""
-        for line in (*self.plcs, *self._cameras.values(), *self._one.values()):
+        for line in (*self.sources, *self._cameras.values(), *self._one.values()):
             line.close()
 
     def _status(self, line: Line | None, urgent: bool) -> dict[str, Any] | None:

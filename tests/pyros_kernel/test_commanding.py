@@ -1,0 +1,83 @@
+"""An observatory that is guarded and commands: what the guardian did is seen, and who lost the lease keeps off."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from instruments import Shutter
+from pyros_kernel import Observatory
+from pyros_kernel.lease import ControlLease, LeaseHeld, NotCommanding
+from pyros_kernel.safety.guardian.line import Line
+
+
+def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
+        time.sleep(0.02)
+
+
+def status(obs: Observatory) -> str:
+    night = obs.snapshot().night
+    return night.status if night else ""
+
+
+def shutter(obs: Observatory) -> Shutter:
+    return obs.services.devices.dome.state().shutter.value
+
+
+@pytest.fixture
+def obs(tmp_path: Path) -> Iterator[Observatory]:
+    with Observatory(
+        tmp_path, start="2022-09-30T08:00:00", speed=100, fixtures=("night_2022-09-29.json",)
+    ) as observatory:
+        observatory.observe()
+        until(lambda: any(s.status == "executing" for s in observatory.snapshot().placed), "a sequence executes")
+        yield observatory
+
+
+def test_a_dome_that_somebody_closed_ends_the_sequence_and_is_opened_again(obs: Observatory) -> None:
+    line = Line("dome", obs.services.devices.members["dome"].instrument.address, 2.0)
+    line.ask("DO", "CLOSE")
+    line.close()
+    until(lambda: status(obs) != "observing", "it is noticed")
+    until(lambda: status(obs) == "observing" and shutter(obs) is Shutter.OPEN, "opened again")
+    assert not [s for s in obs.snapshot().placed if s.status == "failed"]
+
+
+def test_a_guardian_that_is_killed_is_replaced_and_the_night_goes_on(obs: Observatory) -> None:
+    guardian = obs.guardian
+    assert guardian is not None and guardian.pid is not None
+    first = guardian.pid
+    os.kill(first, signal.SIGKILL)
+    until(lambda: guardian.pid not in (None, first), "another guardian")
+    until(lambda: "guardian: safe" in [r.text for r in obs.services.safety.verdict().reasons], "it says safe")
+    assert status(obs) == "observing" and shutter(obs) is Shutter.OPEN
+
+
+def test_who_lost_the_lease_is_refused_by_name_and_keeps_its_hands_off(obs: Observatory) -> None:
+    line = Line("dome", obs.services.devices.members["dome"].instrument.address, 2.0)
+    other = ControlLease(obs.store, "headless")
+    with pytest.raises(LeaseHeld, match=rf"process {os.getpid()} .* commands since"):
+        other.acquire()
+    try:
+        other.break_glass("the first one answers nobody")
+        obs.lease.renew()
+        with pytest.raises(NotCommanding, match=r"^observe refused: .*\(headless\)"):
+            obs.observe()
+        with pytest.raises(NotCommanding, match=r"^abort refused"):
+            obs.abort()
+        until(lambda: status(obs) == "paused", "it pauses")
+        assert line.ask("GET", "STATUS")["shutter"] == "open", "the dome is the other one's"
+        log = [json.loads(text) for text in (obs.settings.data / "log" / "guardian.log").read_text().splitlines()]
+        assert log[-1]["what"] == "relieved"
+    finally:
+        line.close()
+        other.release()
