@@ -124,6 +124,23 @@ class PyrosCelery(Celery):
         logger.warning("task %s %s was sent again", row.name, uuid)
         return True
 
+    def bury(self, uuid: str, why: str) -> bool:
+        """Decide about a task whose worker died, and put right what it left in the store.
+
+        :return: whether it is to be published again
+        """
+        row = ledger.read(uuid)
+        if row is None:
+            return False
+        task = self.tasks.get(row.name)
+        again = ledger.bury(uuid, rerun=bool(getattr(task, "rerun", False)), why=why)
+        logger.warning("task %s %s: %s (%s)", row.name, uuid, why, row.worker)
+        put_right = getattr(task, "put_right", None)
+        if not again and put_right is not None and row.state in ledger.RUNNING:
+            arguments, named, _ = row.message["body"]
+            put_right(*arguments, **named)
+        return again
+
     def use(self, settings: Settings | None) -> None:
         """Work for an observatory: its store, its data directory, its broker.
 

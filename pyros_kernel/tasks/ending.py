@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from pyros_kernel.report import write_report, write_summary
 from pyros_kernel.services import Services
-from pyros_kernel.store import Alert, AlertStatus, RequestKind, Sequence, SequenceStatus
+from pyros_kernel.store import Alert, AlertStatus, PlanStatus, RequestKind, Sequence, SequenceStatus, Store
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,19 @@ def after_sequence(sequence_id: int, outcome: SequenceStatus | None, services: S
                 alert.become(AlertStatus.OBSERVING)  # it was observed in its turn, not at once
             if alert.status is AlertStatus.OBSERVING:
                 alert.become(_OUTCOMES[ended], sequence.reason)
+
+
+def put_back(store: Store, sequence_id: int, why: str) -> None:
+    """Put back a sequence that says it executes though nobody executes it; its images are kept."""
+    with store.session() as session:
+        sequence = session.get_one(Sequence, sequence_id)
+        if sequence.status is not SequenceStatus.EXECUTING:
+            return
+        sequence.become(SequenceStatus.INTERRUPTED, why)
+        sequence.become(SequenceStatus.OBSERVABLE, f"to be scheduled again: {why}")
+        for plan in (p for album in sequence.albums for p in album.plans if p.status is PlanStatus.EXECUTING):
+            plan.become(PlanStatus.INTERRUPTED, why)
+    logger.warning("sequence %d is to be scheduled again: %s", sequence_id, why)
 
 
 def end_night(*, services: Services) -> None:

@@ -24,7 +24,31 @@ def scheduling(reason: str = "asked for", night_id: int | None = None, start_uni
     return schedule_night(here.night_id if night_id is None else night_id, begin_s, reason, services=here)
 
 
-@app.task(name="execute_sequence", goes_to="sequence_q", bind=True, gentle=True, grace_s=30.0)
+def _put_sequence_back(_task: Any, sequence_id: int) -> None:
+    from pyros_kernel.tasks.ending import put_back
+    from pyros_kernel.tasks.place import store
+
+    put_back(store(), sequence_id, "its worker died")
+
+
+def _end_plan(_task: Any, plan_id: int) -> None:
+    from pyros_kernel.store import Plan, PlanStatus
+    from pyros_kernel.tasks.place import store
+
+    with store().session() as session:
+        plan = session.get_one(Plan, plan_id)
+        if plan.status is PlanStatus.EXECUTING:
+            plan.become(PlanStatus.INTERRUPTED, "its worker died")
+
+
+@app.task(
+    name="execute_sequence",
+    goes_to="sequence_q",
+    bind=True,
+    gentle=True,
+    grace_s=30.0,
+    put_right=_put_sequence_back,
+)
 def execute_sequence(self: Any, sequence_id: int) -> str:
     """Observe a sequence: point, then its albums in parallel; gives its status."""
     from pyros_kernel.tasks.context import services
@@ -37,13 +61,13 @@ def execute_sequence(self: Any, sequence_id: int) -> str:
     return status.value
 
 
-@app.task(name="execute_plan_vis", goes_to="plan_vis_q", bind=True, gentle=True, grace_s=15.0)
+@app.task(name="execute_plan_vis", goes_to="plan_vis_q", bind=True, gentle=True, grace_s=15.0, put_right=_end_plan)
 def execute_plan_vis(self: Any, plan_id: int) -> int:
     """Take a plan's missing images with the visible camera; gives how many it took."""
     return _execute_plan(self, plan_id, "VIS")
 
 
-@app.task(name="execute_plan_nir", goes_to="plan_nir_q", bind=True, gentle=True, grace_s=15.0)
+@app.task(name="execute_plan_nir", goes_to="plan_nir_q", bind=True, gentle=True, grace_s=15.0, put_right=_end_plan)
 def execute_plan_nir(self: Any, plan_id: int) -> int:
     """Take a plan's missing images with the near-infrared camera; gives how many it took."""
     return _execute_plan(self, plan_id, "NIR")

@@ -84,11 +84,7 @@ class StoreBackend(BaseBackend):
 
     def _bury(self, task_id: str) -> None:
         """Decide about a task whose pool process died, without waiting for somebody to find it."""
-        row = ledger.read(task_id)
-        if row is None:
-            return
-        task = self.app.tasks.get(row.name)
-        if ledger.bury(task_id, rerun=bool(getattr(task, "rerun", False)), why="its worker's process died"):
+        if self.app.bury(task_id, "its worker's process died"):
             self.app.publish_again(task_id)
 
     def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:

@@ -7,7 +7,6 @@ machine, is needed for that.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +15,6 @@ from pyros_kernel.store import Task
 from pyros_kernel.tasks import ledger
 from pyros_kernel.tasks.application import PyrosCelery
 from pyros_kernel.tasks.queue_lock import QueueLock, is_free
-
-logger = logging.getLogger(__name__)
 
 PAUSE_REAL_S = 1.0
 _QUIET_S = 5.0  # a queue that does nothing for so long although a task is due has lost its message
@@ -34,7 +31,7 @@ def sweep(app: PyrosCelery) -> None:
         if not lock.acquire():
             continue  # somebody works there
         try:
-            again = [row.uuid for row in here if row.state in ledger.RUNNING and _bury(app, row)]
+            again = [row.uuid for row in here if row.state in ledger.RUNNING and app.bury(row.uuid, "its worker died")]
         finally:
             lock.release()
         again += [row.uuid for row in _overdue(here, now)]
@@ -57,13 +54,6 @@ def send_periodic(app: PyrosCelery, queues: Iterable[str]) -> None:
         if last and (last[0].state not in ledger.FINAL or ledger.now() - last[0].sent < timedelta(seconds=every_s)):
             continue
         task.apply_async(expires=every_s)
-
-
-def _bury(app: PyrosCelery, row: Task) -> bool:
-    rerun = bool(getattr(app.tasks.get(row.name), "rerun", False))
-    again = ledger.bury(row.uuid, rerun=rerun, why="its worker died")
-    logger.warning("task %s %s: its worker %s died", row.name, row.uuid, row.worker)
-    return again
 
 
 def _overdue(rows: list[Task], now: datetime) -> list[Task]:

