@@ -167,7 +167,7 @@ class Wire:
 
     def _checked(self, attribute: str, body: bytes) -> dict[str, Any]:
         try:
-            answer: object = json.loads(body)
+            answer: object = json.loads(body, parse_constant=_refuse_constant)
             if not isinstance(answer, dict):
                 raise ValueError("no JSON object")
             number, text = int(answer.get("ErrorNumber", 0)), str(answer.get("ErrorMessage", ""))
@@ -185,6 +185,10 @@ class Wire:
 
     def _error(self, kind: type[InstrumentError], attribute: str, what: str) -> InstrumentError:
         return kind(self._name, f"{self._local.what} ({attribute})", what, self._describe())
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no value")
 
 
 def _brief(error: Exception) -> str:

@@ -12,7 +12,7 @@ from astropy.time import Time
 
 from instruments.address import Address
 from instruments.clock import Clock
-from instruments.errors import Failed, InstrumentError, NotConnected, Rejected, Timeout
+from instruments.errors import Failed, InstrumentError, NotConnected, ProtocolError, Rejected, Timeout
 from instruments.indi.element import write_enable_blob, write_get
 from instruments.indi.order import Order, place, whole_vector
 from instruments.indi.session import Session
@@ -57,6 +57,7 @@ class IndiDevice(Generic[S]):
         self._lock = threading.Lock()
         self._session = self._new_session()
         self._read_view: View | None = None
+        self._last_state: S | None = None
         self._read_at_s = 0.0
         self._settings: dict[str, tuple[tuple[str, Mapping[str, Value]], ...]] = {}
         self.poller = Poller(name, clock, self._poll, self.describe)
@@ -69,8 +70,7 @@ class IndiDevice(Generic[S]):
     @property
     def last_state(self) -> S | None:
         """The last state that was read."""
-        view = self._read_view
-        return None if view is None else self.make_state(view)
+        return self._last_state
 
     @property
     def view(self) -> View:
@@ -112,7 +112,7 @@ class IndiDevice(Generic[S]):
                 self._session.link.send(write_enable_blob(self.address.device))
             self._tell_settings(self._session)
         try:
-            self.read(max(end - time.monotonic(), 0.2))
+            self.state(max(end - time.monotonic(), 0.2))
         except InstrumentError as error:
             self._session.close()
             raise NotConnected(self.name, "connect", f"no state: {error.what}", self.describe()) from error
@@ -128,7 +128,12 @@ class IndiDevice(Generic[S]):
 
         :raises InstrumentError: if it doesn't
         """
-        return self.make_state(self.read(timeout_s))
+        view = self.read(timeout_s)
+        try:
+            state = self._last_state = self.make_state(view)
+        except ValueError as error:
+            raise ProtocolError(self.name, "read its state", f"the driver says: {error}", self.describe()) from None
+        return state
 
     def read(self, timeout_s: float) -> View:
         """Have the driver define the properties that tell its state, anew.
@@ -169,8 +174,11 @@ class IndiDevice(Generic[S]):
         """
         session = self._standing(what)
         data = b"".join(self._vector(session, what, n, v) for n, v in (*first, (name, values)))
-        with self.poller.held():
-            order = place(session, what, name, data, reached, timeout_s)
+        try:
+            with self.poller.held():
+                order = place(session, what, name, data, reached, timeout_s)
+        except ValueError as error:
+            raise ProtocolError(self.name, what, f"the driver says: {error}", self.describe()) from None
         if isinstance(order, Order):
             return order
         if order.refused:
@@ -218,7 +226,10 @@ class IndiDevice(Generic[S]):
                 why = self._session.table.warnings_since(order.count) or f"{now.name} is in alert"
                 operation.fail(Failed(self.name, order.what, why, self.describe()))
             else:
-                check(operation, view)
+                try:
+                    check(operation, view)
+                except ValueError as error:
+                    operation.fail(ProtocolError(self.name, order.what, f"the driver says: {error}", self.describe()))
 
         self.poller.follow(operation, look, topic, order.sent_monotonic_s)
         return operation

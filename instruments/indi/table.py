@@ -6,6 +6,7 @@ how often it was set, and how often it was Busy or in Alert; a command looks at 
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -57,9 +58,12 @@ class Property:
     def number(self, member: str) -> float:
         """Give a number.
 
-        :raises KeyError: if it has no such member
+        :raises ValueError: if it has no such member, or the driver says that it is none (NaN) or infinite
         """
-        return float(self.values[member])
+        value = float(self.values.get(member, math.nan))
+        if not math.isfinite(value):
+            raise ValueError(f"{self.name}.{member} is {value}")
+        return value
 
     def on(self, member: str) -> bool:
         """Tell whether a switch is on; one that isn't there is off."""

@@ -6,6 +6,7 @@ carry the time at which the driver last set them, and grow old when its sensor f
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from astropy import units as u
@@ -14,7 +15,7 @@ from instruments.address import parse_address
 from instruments.clock import Clock
 from instruments.core import CoreInstrument
 from instruments.indi.device import PORT, IndiDevice
-from instruments.indi.table import View
+from instruments.indi.table import Property, View
 from instruments.reading import Reading
 from instruments.weather import SafetyMonitor, SafetyState, WeatherState, WeatherStation
 
@@ -52,13 +53,18 @@ class IndiWeatherStation(CoreInstrument[WeatherState], WeatherStation):
         time = self._device.time_of(seen, said=True)
         readings: dict[str, Any] = {}
         for member, (name, theirs, ours) in _QUANTITIES.items():
-            if member in seen.values:
+            if _measured(seen, member):
                 value = seen.number(member) if theirs is ours else float((seen.number(member) * theirs).to_value(ours))
                 readings[name] = Reading(value, ours, time, self.name)
-        rain = [seen.number(member) for member in _RAIN if member in seen.values]
+        rain = [seen.number(member) for member in _RAIN if _measured(seen, member)]
         if rain:
             readings["rain"] = Reading(max(rain) > 0, None, time, self.name)
         return WeatherState(**readings)
+
+
+def _measured(seen: Property, member: str) -> bool:
+    """Tell whether the driver has a value: some say NaN of a sensor that is not there, or broken."""
+    return math.isfinite(float(seen.values.get(member, math.nan)))
 
 
 class IndiSafetyMonitor(CoreInstrument[SafetyState], SafetyMonitor):

@@ -166,7 +166,9 @@ def test_each_answer_to_a_command_is_the_error_of_its_reaction(
     assert [name for method, name, _ in server.asked if method == "PUT" and name != "connected"] == ["move"]
 
 
-@pytest.mark.parametrize("answer", [b"{}", b'{"Value": "no number"}', b'{"Value": null}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "answer", [b"{}", b'{"Value": "no number"}', b'{"Value": null}', b'{"Value": NaN}', b"\xff\xfe"]
+)
 def test_nonsense_instead_of_a_value_is_named(server: Server, focuser: AlpacaFocuser, answer: bytes) -> None:
     server.answers["position"] = answer
     with pytest.raises(ProtocolError, match="F1: read its state"):

@@ -142,6 +142,37 @@ def test_what_is_not_there_is_named(serve: Serve) -> None:
         IndiFocuser("F1", driver.address[:-1] + "E", Clock()).connect(2)
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-NaN"])
+def test_a_number_that_is_none_is_never_a_state_nor_an_arrival(serve: Serve, value: str) -> None:
+    device, driver = focuser(serve, lambda _: at("set", "Busy", 50))
+    with device:
+        assert device.state().position.value == 50
+        move = device.move_to(60)
+        driver.say(at("set", "Ok", value))
+        with pytest.raises(ProtocolError, match=f"FOCUS_ABSOLUTE_POSITION is {float(value)}"):
+            move.wait(5)
+        driver.defines = at("def", "Ok", value)
+        with pytest.raises(ProtocolError, match=f"FOCUS_ABSOLUTE_POSITION is {float(value)}"):
+            device.state()
+        assert device.last_state is not None
+        assert device.last_state.position.value == 50
+        driver.defines = at("def", "Ok", 51)
+        assert device.state().position.value == 51
+
+
+def test_a_number_that_is_none_is_no_answer_to_a_command(serve: Serve) -> None:
+    device, _ = focuser(serve, lambda _: at("set", "Ok", "nan"))
+    with device, pytest.raises(ProtocolError, match="FOCUS_ABSOLUTE_POSITION is nan"):
+        device.move_to(60)
+
+
+def test_a_broken_sensor_is_no_reading(serve: Serve) -> None:
+    values = {"WEATHER_TEMPERATURE": 7, "WEATHER_WIND_SPEED": "nan", "WEATHER_RAIN_HOUR": "nan"}
+    driver = serve(Driver(number("def", "WEATHER_PARAMETERS", "Ok", **values)))
+    with IndiWeatherStation("W1", driver.address, Clock()) as station:
+        assert set(station.state().readings()) == {"temperature"}
+
+
 def test_memory_is_bounded(serve: Serve) -> None:
     device, driver = focuser(serve, lambda _: "")
     with device:
