@@ -221,9 +221,7 @@ def _way(queue: Sequence[tuple[Block, Visibility]], transition: Transition) -> t
         cosine = np.clip(np.array([v.direction for _, v in queue[:-1]]) @ seen.direction, -1.0, 1.0)
         move += np.degrees(np.arccos(cosine)) / transition.slew_rate_deg_s
 
-    def change(old: Block, new: Block) -> float:
-        differs = old.filters and new.filters and old.filters[-1] != new.filters[0]
-        return transition.filter_change_s if differs else 0.0
-
-    to, back = np.array([change(b, block) for b in others]), np.array([change(block, b) for b in others])
+    mine, cost = block.filters, transition.filter_change_s
+    to = np.array([cost if mine and b.filters and b.filters[-1] != mine[0] else 0.0 for b in others])
+    back = np.array([cost if mine and b.filters and mine[-1] != b.filters[0] else 0.0 for b in others])
     return move + to, move + back

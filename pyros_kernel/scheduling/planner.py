@@ -58,9 +58,18 @@ def plan(
     for block, seen in ranked:
         if block.fixed_start_unix_s is None and (reason := never_possible(block, seen, whole, free)):
             reasons[block.id] = reason
+    broken = {block.group: block.label for block in blocks if block.id in reasons and block.group is not None}
+    for block, seen in ranked:
+        running = block.fixed_start_unix_s is not None
+        if block.id in reasons:
+            continue
+        if block.group in broken and not running:
+            reasons[block.id] = (
+                f"all or nothing: of {block.group}, {broken[block.group]} can't be observed in this plan"
+            )
             continue
         reached = seen
-        if pointing is not None and block.fixed_start_unix_s is None:
+        if pointing is not None and not running:
             ready = start_unix_s + pointing.way_s(sky, block, seen.direction, transition)
             reached = replace(seen, together=intersection(seen.together, ((ready, np.inf),)))
         queue.append((block, reached))
