@@ -10,19 +10,21 @@ from pathlib import Path
 
 from drill.guard import killed_guardians, killed_kernels
 from drill.measured import Measured, table
+from drill.soak import nights_in_a_row
 from drill.whole import busy_kernel, killed_nights
 
 
-def run(kills: int, nights: int, busy: int, hold_s: int, seed: int) -> list[Measured]:
+def run(kills: int, nights: int, busy: int, hold_s: int, seed: int, soak: int = 0) -> list[Measured]:
     """Run the drills, and give what they found.
 
     :param kills: of the guarded kernel, and of the guardian
     :param nights: kills of a whole night's kernel
+    :param soak: whole nights in a row in one kernel
     :param busy: kernels that hold the interpreter for ``hold_s`` seconds
     """
     dice, found = random.Random(seed), list[Measured]()
     with tempfile.TemporaryDirectory(prefix="pyros-drill-") as name:
-        for part in ("kernels", "guardians", "busy", "nights"):
+        for part in ("kernels", "guardians", "busy", "nights", "soak"):
             directory = Path(name) / part
             directory.mkdir()
             match part:
@@ -34,6 +36,8 @@ def run(kills: int, nights: int, busy: int, hold_s: int, seed: int) -> list[Meas
                     found += busy_kernel(directory, busy, hold_s)
                 case "nights" if nights:
                     found += killed_nights(directory, nights, dice)
+                case "soak" if soak:
+                    found += nights_in_a_row(directory, soak)
                 case _:
                     continue
     return found
@@ -44,14 +48,15 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m drill", description=__doc__)
     parser.add_argument("--kills", type=int, default=100, help="of a guarded kernel and of the guardian")
     parser.add_argument("--nights", type=int, default=20, help="kills of the kernel of a whole night")
+    parser.add_argument("--soak", type=int, default=24, help="whole nights in a row in one kernel")
     parser.add_argument("--busy", type=int, default=3, help="kernels that hold the interpreter while it rains")
     parser.add_argument("--hold", type=int, default=60, help="for how many seconds")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--short", action="store_true", help="two kills of each, one busy kernel")
     told = parser.parse_args()
     if told.short:
-        told.kills, told.nights, told.busy, told.hold = 2, 1, 1, 8
-    found = run(told.kills, told.nights, told.busy, told.hold, told.seed)
+        told.kills, told.nights, told.busy, told.hold, told.soak = 2, 1, 1, 8, 0
+    found = run(told.kills, told.nights, told.busy, told.hold, told.seed, told.soak)
     sys.stdout.write(table(found) + "\n")
     return 0 if all(m.held for m in found) else 1
 
