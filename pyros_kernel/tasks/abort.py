@@ -45,6 +45,7 @@ class Watch:
         self._running: tuple[str, float, Cancellation | None] | None = None
         self._began = threading.Event()
         self.reason = ""
+        self._terminate = signal.getsignal(signal.SIGTERM)
         signal.signal(ABORT, self._on_signal)
         threading.Thread(target=self._watch, name="pyros-watch", daemon=True).start()
 
@@ -55,6 +56,9 @@ class Watch:
         :param cancellation: by which it is told; without one, by an exception
         """
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the pool would turn it into an exception
+        # At a hard time limit the pool's own handler would write to the pool, be killed while it holds the pool's
+        # lock, and leave the next process waiting for that lock for ever: a task's process ends at once instead.
+        self._terminate = signal.signal(signal.SIGTERM, signal.SIG_DFL)
         with self._guard:
             self.reason, self._running = "", (uuid, grace_s, cancellation)
         self._began.set()
@@ -65,6 +69,7 @@ class Watch:
         with self._guard:
             self._running = None
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGTERM, self._terminate)
 
     def abort(self, reason: str) -> None:
         """Tell what runs to end; once is enough."""
