@@ -62,7 +62,9 @@ class SkyMap {
     if (named) group.setAttribute("tabindex", 0);
     node("title", {}, group, title);
     node("circle", { r: shape === "moon" ? 8 : named ? 5 : 3 }, group);
-    if (named) node("text", { class: "name", x: x > R / 2 ? -9 : 9, y: 4, "text-anchor": x > R / 2 ? "end" : "start" }, group, name);
+    if (!named) return;
+    const gap = shape === "executing" ? 20 : shape === "moon" ? 11 : 9, side = x > R / 2 ? -1 : 1;
+    node("text", { class: "name", x: side * gap, y: 4, "text-anchor": side < 0 ? "end" : "start" }, group, name);
   }
 
   drawTelescope() {

@@ -82,10 +82,10 @@ def verdict(**unsafe: str) -> Verdict:
         "cloud": "cloud 4.0 %",
         "temperature": "temperature 3.4 °C",
         "dew_gap": "dew gap 8.2 °C",
-        "ups": "mains power: yes",
+        "mains": "mains power: yes",
     }
     reasons = tuple(
-        Reason(q, Safety.UNSAFE if q in unsafe else Safety.SAFE, unsafe.get(q, text), 4.0 + i, "close")
+        Reason(q, Safety.UNSAFE if q in unsafe else Safety.SAFE, unsafe.get(q, text), 4.0 + i, "close_now" if q == "rain" else "close")
         for i, (q, text) in enumerate(fine.items())
     )
     return Verdict(NOW_S - 3, Safety.UNSAFE if unsafe else Safety.SAFE, reasons)
