@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from astropy.time import Time
 
 from pyros_kernel.agents.alert_manager import AlertManager
-from pyros_kernel.alerts import AlertReplay, Answer, send
+from pyros_kernel.alerts import AlertReplay, Answer, Explanation, Packet, read_packet, send, strategy_table
+from pyros_kernel.alerts.broadcaster import Broadcaster
+from pyros_kernel.alerts.kafka import GCN_TOPICS, KafkaInput
+from pyros_kernel.alerts.remote import Remote
+from pyros_kernel.alerts.watched import WatchedDirectory
 from pyros_kernel.opening import fixture_path
 from pyros_kernel.services import Services
 
@@ -34,6 +40,51 @@ class AlertDesk:
         :raises NotDelivered: if nobody takes it
         """
         return send(fixture_path(path).read_bytes(), *self.address)
+
+    def explain(self, packet: Packet | bytes | str | Path) -> Explanation:
+        """Say what would become of a packet now, and why; nothing is stored or moved.
+
+        :param packet: a packet, its bytes, a file, or the name of one of PyROS's fixtures
+        :raises NotVoevent: if it is no packet
+        """
+        if not isinstance(packet, Packet):
+            raw = packet if isinstance(packet, bytes) else fixture_path(packet).read_bytes()
+            packet = read_packet(raw)
+        return self._manager.explain(packet)
+
+    @property
+    def strategies(self) -> list[dict[str, Any]]:
+        """The strategies, one row each, in the order in which they are asked."""
+        return strategy_table(self._services.store)
+
+    def subscribe(self, broker: str, filters: Sequence[str] = ()) -> Remote:
+        """Listen to another broker from now on; what it sends is taken as if authors had brought it.
+
+        :param broker: ``host:port``
+        :param filters: XPath expressions, by which it is asked to filter
+        """
+        host, _, port = broker.rpartition(":")
+        return self._manager.subscribe(host, int(port), filters)
+
+    def broadcast(self, port: int = 8099) -> Broadcaster:
+        """Serve subscribers from now on: what comes in goes on to them.
+
+        :param port: 0 for any that is free
+        :raises CannotListen: if it is taken
+        """
+        return self._manager.broadcast(port)
+
+    def kafka(self, settings: Mapping[str, Any], topics: Sequence[str] = GCN_TOPICS) -> KafkaInput:
+        """Listen to Kafka from now on.
+
+        :param settings: librdkafka's; :func:`pyros_kernel.alerts.kafka.gcn` makes those of NASA's GCN
+        :raises NoKafka: if its client is not installed
+        """
+        return self._manager.listen_in_thread(KafkaInput(settings, topics, *self._manager.ends))
+
+    def watch(self, directory: str | Path) -> WatchedDirectory:
+        """Take each file that appears in a directory from now on."""
+        return self._manager.listen_in_thread(WatchedDirectory(Path(directory), *self._manager.ends))
 
     def replay(self, path: str | Path, when: Time | str) -> AlertReplay:
         """Send a packet at a moment of the observatory's clock; returns at once.

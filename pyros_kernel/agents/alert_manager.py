@@ -6,21 +6,38 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from pyros_kernel.agents.agent import Agent
 from pyros_kernel.agents.config import AgentConfig
 from pyros_kernel.agents.errors import NotDelivered, Refused, UnknownAgent
-from pyros_kernel.agents.majordome import Majordome
+from pyros_kernel.agents.majordome import Majordome, unobservable
 from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.sender import Sender
-from pyros_kernel.alerts import AlertInbox, Arrival, Received, VtpReceiver, foresee, quick, react, warm_up
-from pyros_kernel.alerts.inbox import Outcome
+from pyros_kernel.alerts import (
+    AlertInbox,
+    Arrival,
+    Explanation,
+    Packet,
+    Received,
+    VtpReceiver,
+    explain,
+    foresee,
+    quick,
+    react,
+    warm_up,
+)
+from pyros_kernel.alerts.broadcaster import Broadcaster
+from pyros_kernel.alerts.inbox import Outcome, Receive
+from pyros_kernel.alerts.kafka import KafkaInput
+from pyros_kernel.alerts.remote import Remote
+from pyros_kernel.alerts.watched import WatchedDirectory
 from pyros_kernel.clock import Clock
+from pyros_kernel.services import Services
 from pyros_kernel.settings import Settings
 from pyros_kernel.store import Store, StoreError
 
@@ -30,6 +47,9 @@ logger = logging.getLogger(__name__)
 # seconds), so that the next packet's acknowledgement is not late.
 _TELL_TIMEOUT_S = 0.5
 _AGAIN_S = 5.0  # real seconds until an alert that the database refused to decide about is tried again
+
+
+Source = TypeVar("Source", KafkaInput, WatchedDirectory)
 
 
 class AlertServices(Protocol):
@@ -75,6 +95,8 @@ class AlertManager(Agent):
         self._vtp = VtpReceiver(self._receive, self._act, host=host, port=port)
         self._counts: Counter[str] = Counter()
         self._left_over: list[Received] = []
+        self._broadcasters: list[Broadcaster] = []
+        self._sources: list[KafkaInput | WatchedDirectory] = []
         self._guard = threading.Lock()  # of the counts and of what is left over
         self._last_heard_s: float | None = None
 
@@ -94,6 +116,8 @@ class AlertManager(Agent):
 
     def shutdown(self) -> None:
         """Close the port."""
+        for source in self._sources:
+            source.stop()
         self._vtp.stop()
         self._alerts.close()
         self._quick.close()
@@ -137,12 +161,15 @@ class AlertManager(Agent):
     def _act(self, received: Received) -> None:
         try:
             self._point_at_once(received)
-            reaction = react(self._quick, received.alert_id, received.packet, self.clock, received.note)
+            reaction = react(self._quick, received.alert_id, received.packet, self.clock, received.note, self._why_not)
         except (SQLAlchemyError, StoreError):
             logger.exception("alert %d is stored, but could not be decided about; it is tried again", received.alert_id)
             with self._guard:
                 self._left_over.append(received)
             return
+        if received.packet.suffix == "xml":  # subscribers understand VOEvents only
+            for broadcaster in self._broadcasters:
+                broadcaster.publish(received.packet.raw)
         self._count(reaction.status)
         logger.info("alert %s: %s: %s", received.packet.ivorn, reaction.status, reaction.reason)
         sequence = reaction.sequence
@@ -168,7 +195,7 @@ class AlertManager(Agent):
         majordome = Majordome.here(self.config.address(Agent.MAJORDOME))
         if majordome is None:
             return
-        foreseen = foresee(self._quick, received.alert_id, received.packet, self.clock.unix_s())
+        foreseen = foresee(self._quick, received.alert_id, received.packet, self.clock.unix_s(), self._why_not)
         if foreseen is None:
             return
         received.note("decided")
@@ -186,6 +213,44 @@ class AlertManager(Agent):
             "min_altitude_deg": min_altitude_deg,
             "t0_monotonic_s": received.last_byte_s,
         }
+
+    def _why_not(self, packet: Packet) -> str:
+        services = self._services
+        if not isinstance(services, Services):  # a program without a telescope: everything counts as observable
+            return ""
+        assert packet.ra_deg is not None and packet.dec_deg is not None  # the gate let it pass
+        return unobservable(services, packet.ra_deg, packet.dec_deg, services.site.min_altitude_deg)
+
+    @property
+    def ends(self) -> tuple[Receive, Callable[[Received], None]]:
+        """The two functions that any input gives its packets to: keep them, act on them."""
+        return self._receive, self._act
+
+    def subscribe(self, host: str, port: int, filters: Sequence[str] = ()) -> Remote:
+        """Listen to another broker from now on."""
+        remote = Remote(host, port, *self.ends, filters=filters)
+        self._vtp.add(remote)
+        return remote
+
+    def broadcast(self, port: int) -> Broadcaster:
+        """Serve subscribers from now on.
+
+        :raises CannotListen: if the port is taken
+        """
+        broadcaster = Broadcaster(port=port)
+        self._vtp.add(broadcaster)
+        self._broadcasters.append(broadcaster)
+        return broadcaster
+
+    def listen_in_thread(self, source: Source) -> Source:
+        """Take packets from something with a thread of its own from now on; it ends with the agent."""
+        source.start()
+        self._sources.append(source)
+        return source
+
+    def explain(self, packet: Packet) -> Explanation:
+        """Say what would become of a packet now, and why; nothing is stored or moved."""
+        return explain(self._quick, packet, self.clock, self._why_not)
 
     def _try_again(self) -> None:
         with self._guard:

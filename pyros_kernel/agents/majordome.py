@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _HERE: dict[Address, Majordome] = {}  # those of this process, by where they listen
 _PROGRESS_REAL_S = 0.5
+_AWAY_REAL_S = 10.0  # an interrupted sequence ends within a read-out
 _END_REAL_S = 120.0  # parking and closing at shutdown may take this long
 
 
@@ -151,6 +152,7 @@ class Majordome(Agent):
         sequence_id, alert_id = int(payload["sequence_id"]), int(payload["alert_id"])
         pointed = self._pointed.pop(alert_id, None) or self._point(alert_id, payload)
         if pointed.slew is not None:
+            self._wait_for_end(sequence_id, pointed.interrupted)
             self.machine.agenda.place_now(sequence_id, self._duration_s(sequence_id), f"alert {alert_id}")
             pointed = self._hand_over(alert_id, sequence_id, payload, pointed)
         self._note_steps(alert_id, pointed.steps, pointed.why_not)
@@ -158,12 +160,21 @@ class Majordome(Agent):
             logger.warning("alert %d is not observed at once: %s", alert_id, pointed.why_not)
             self.machine.agenda.ask(f"alert {alert_id}: {pointed.why_not}")
 
+    def _wait_for_end(self, sequence_id: int, interrupted: Running | None) -> None:
+        """Wait until the machine has put away what ran, if that was this very sequence: it begins anew then."""
+        if interrupted is None or interrupted.sequence_id != sequence_id:
+            return
+        deadline_s = time.monotonic() + _AWAY_REAL_S
+        while self.machine.running is interrupted and time.monotonic() < deadline_s:
+            self.machine.wake.set()
+            self.stopping.wait(0.01)
+
     def _hand_over(self, alert_id: int, sequence_id: int, payload: dict[str, Any], pointed: _Pointed) -> _Pointed:
         """Give the sequence to the machine; what it began since the slew was sent, and may point elsewhere, ends."""
         while pointed.slew is not None:
             self.machine.take_alert(sequence_id, pointed.slew)
             other = self.machine.running
-            if other is None or other is pointed.interrupted or other.ended or other.sequence_id == sequence_id:
+            if other is None or other is pointed.interrupted or other.ended or other.is_alert:
                 break
             pointed = self._point(alert_id, payload)
         return pointed
@@ -205,20 +216,16 @@ class Majordome(Agent):
         if hold := self.machine.hold():
             return hold
         running = self.machine.running
-        if running is not None and running.sequence_id == sequence_id and not running.ended:
-            return "it is being observed already"
-        if running is not None and running.is_alert and not running.ended:
+        # Its own sequence gives way: the telescope is asked to a better position of the same event.
+        same = running is not None and running.sequence_id == sequence_id
+        if running is not None and running.is_alert and not running.ended and not same:
             return f"another alert's sequence {running.sequence_id} is being observed"
-        block = Block.make(
-            sequence_id,
-            SkyCoord(float(payload["ra_deg"]), float(payload["dec_deg"]), unit="deg", frame="icrs"),
-            duration_s=60.0,
-            priority=100.0,
-            min_altitude_deg=float(payload.get("min_altitude_deg", self._services.site.min_altitude_deg)),
-            max_sun_altitude_deg=-12.0,
+        return unobservable(
+            self._services,
+            float(payload["ra_deg"]),
+            float(payload["dec_deg"]),
+            float(payload.get("min_altitude_deg", self._services.site.min_altitude_deg)),
         )
-        seen = observable(block, self._services.sky, self._services.clock.unix_s())
-        return "" if seen.ok else f"not observable now: {seen.reason}"
 
     def _duration_s(self, sequence_id: int) -> float:
         with self._services.store.session(read_only=True) as session:
@@ -236,3 +243,17 @@ class Majordome(Agent):
                 alert.reason = f"not observed at once: {why_not}"
             elif alert.status is AlertStatus.ACCEPTED:
                 alert.become(AlertStatus.OBSERVING, "")
+
+
+def unobservable(services: Services, ra_deg: float, dec_deg: float, min_altitude_deg: float) -> str:
+    """Say why a position can't be observed now; empty if it can."""
+    block = Block.make(
+        0,
+        SkyCoord(ra_deg, dec_deg, unit="deg", frame="icrs"),
+        duration_s=60.0,
+        priority=100.0,
+        min_altitude_deg=min_altitude_deg,
+        max_sun_altitude_deg=-12.0,
+    )
+    seen = observable(block, services.sky, services.clock.unix_s())
+    return "" if seen.ok else f"not observable now: {seen.reason}"

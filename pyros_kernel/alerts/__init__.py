@@ -1,5 +1,6 @@
 """Alerts: packets from other observatories, stored before they are acknowledged, and turned into requests."""
 
+from pyros_kernel.alerts.explanation import Explanation, explain, strategy_table
 from pyros_kernel.alerts.framing import Deframer, FramingError, frame
 from pyros_kernel.alerts.inbox import AlertInbox, Arrival, NotStored, Received
 from pyros_kernel.alerts.packet import Citation, Packet, parse
@@ -28,6 +29,7 @@ __all__ = [
     "Citation",
     "Decision",
     "Deframer",
+    "Explanation",
     "Foreseen",
     "FramingError",
     "Kind",
@@ -42,6 +44,7 @@ __all__ = [
     "UnusableStrategy",
     "VtpReceiver",
     "decide",
+    "explain",
     "foresee",
     "frame",
     "gate",
@@ -51,6 +54,7 @@ __all__ = [
     "react",
     "read_packet",
     "send",
+    "strategy_table",
     "stream_of",
     "warm_up",
 ]

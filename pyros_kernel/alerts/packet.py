@@ -24,6 +24,10 @@ from pyros_kernel.alerts.validity import schema_error
 
 MAX_WORD = 64
 _SKYMAPS = ("skymap_fits", "SKYMAP_URL_FITS", "skymap_url", "LOCATION_URL", "LocationMap_URL", "EVENTS_SKYMAP")
+_SIGNIFICANCE = (
+    "Image_Signif", "Burst_Signif", "Data_Signif", "Rate_Signif", "SNR", "Burst_SNR", "Best_SNR", "Snr", "SigmaSNR",
+    "GRB_SNR", "image_snr", "rate_snr", "snr", "signalness",
+)  # fmt: skip
 _LATER = re.compile(r"Update|Updated|Refined|Offline|Fin_|Final|Gnd_|XRT_Pos|UVOT_Pos|mxt-", re.IGNORECASE)
 _YES = frozenset({"true", "1", "yes"})
 
@@ -81,6 +85,16 @@ class Packet:
     def is_test(self) -> bool:
         """Whether it was sent to try things out."""
         return self.role == "test"
+
+    @property
+    def significance(self) -> float | None:
+        """Significance or signal-to-noise ratio, as the sender gives it (sigma); None if it gives none."""
+        for name in _SIGNIFICANCE:
+            try:
+                return float(self.params[name])
+            except (KeyError, ValueError):
+                continue
+        return None
 
     @property
     def suffix(self) -> str:

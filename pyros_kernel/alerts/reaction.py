@@ -11,17 +11,16 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pyros_kernel.alerts.event import RETRACTS, find_request_id, retracted_by
 from pyros_kernel.alerts.packet import Packet
 from pyros_kernel.alerts.request import (
     UnusableStrategy,
     change_request,
-    find_request,
-    find_request_id,
     make_request,
     unusable,
     withdraw_request,
 )
-from pyros_kernel.alerts.strategy import decide
+from pyros_kernel.alerts.strategy import WhyNot, decide
 from pyros_kernel.clock import Clock
 from pyros_kernel.store import Alert, AlertStatus, Request, RequestStatus, Sequence, Store, Strategy
 
@@ -60,7 +59,9 @@ class Foreseen:
     min_altitude_deg: float
 
 
-def foresee(store: Store, alert_id: int, packet: Packet, now_s: float) -> Foreseen | None:
+def foresee(
+    store: Store, alert_id: int, packet: Packet, now_s: float, why_not: WhyNot | None = None
+) -> Foreseen | None:
     """Tell, without writing anything, whether an alert will make a new request; None if it will not.
 
     :param now_s: observatory time, unix seconds UTC
@@ -70,10 +71,11 @@ def foresee(store: Store, alert_id: int, packet: Packet, now_s: float) -> Forese
     with store.session(read_only=True) as session:
         if session.scalar(select(Alert.status).where(Alert.id == alert_id)) is not AlertStatus.RECEIVED:
             return None
-        if find_request_id(session, alert_id, packet) is not None:
+        now = datetime.fromtimestamp(now_s, UTC)
+        if find_request_id(session, alert_id, packet, now) is not None or retracted_by(session, packet, now):
             return None
         strategies = session.execute(_STRATEGIES).all()
-        decision = decide(packet, cast("Iterable[Strategy]", strategies), now_s)
+        decision = decide(packet, cast("Iterable[Strategy]", strategies), now_s, why_not)
         if decision.strategy is None:
             return None
         observation = decision.strategy.observation
@@ -88,11 +90,13 @@ def react(
     packet: Packet,
     clock: Clock,
     note: Callable[[str], dict[str, float]],
+    why_not: WhyNot | None = None,
 ) -> Reaction:
     """Decide about a stored alert and make, change or withdraw its request.
 
     An alert that was decided about before is left as it is.
 
+    :param why_not: says why a packet's position can't be observed now, or nothing
     :param note: called with the name of each step that is reached; gives all steps so far, which the alert keeps
     """
     now_s = clock.unix_s()
@@ -101,23 +105,38 @@ def react(
         alert = session.get_one(Alert, alert_id)
         if alert.status is not AlertStatus.RECEIVED:
             return Reaction(alert_id, alert.status, alert.reason, None)
-        sequence = _decide(session, alert, packet, now_s, note)
+        sequence = _decide(session, alert, packet, now_s, note, why_not)
         alert.steps = {**alert.steps, **note("requested" if sequence else "decided")}
         return Reaction(alert_id, alert.status, alert.reason, sequence)
 
 
 def _decide(
-    session: Session, alert: Alert, packet: Packet, now_s: float, note: Callable[[str], object]
+    session: Session,
+    alert: Alert,
+    packet: Packet,
+    now_s: float,
+    note: Callable[[str], object],
+    why_not: WhyNot | None,
 ) -> Sequence | None:
-    request = find_request(session, alert, packet)
-    if packet.is_retraction and not packet.is_test and request is not None:
+    now = datetime.fromtimestamp(now_s, UTC)
+    request_id = find_request_id(session, alert.id, packet, now)
+    request = None if request_id is None else session.get(Request, request_id)
+    if packet.is_retraction and not packet.is_test:
+        if request is None:
+            # What it retracts may still be under way.
+            cited = ", ".join(c.ivorn for c in packet.citations)
+            alert.become(AlertStatus.IGNORED, f"{RETRACTS} what is not known: {cited}; it is a retraction")
+            return None
         count = withdraw_request(session, alert, request)
-        alert.become(AlertStatus.IGNORED, f"it retracts {request.name}: {count} sequences cancelled")
+        alert.become(AlertStatus.IGNORED, f"{RETRACTS} {request.name}: {count} sequences cancelled")
+        return None
+    if retraction := retracted_by(session, packet, now):
+        alert.become(AlertStatus.RETRACTED, f"retracted before it came, by {retraction}")
         return None
     strategies = list(session.scalars(select(Strategy)))
     unusable: list[str] = []
     while True:
-        decision = decide(packet, strategies, now_s)
+        decision = decide(packet, strategies, now_s, why_not)
         note("decided")
         if decision.strategy is None:
             alert.become(AlertStatus.IGNORED, "; ".join((*unusable, *decision.reasons)))
@@ -126,7 +145,7 @@ def _decide(
         if request is not None:
             return _follow(session, alert, request)
         try:
-            sequence = make_request(session, alert, decision.strategy, datetime.fromtimestamp(now_s, UTC))
+            sequence = make_request(session, alert, decision.strategy, now)
         except UnusableStrategy as error:
             # Whoever wrote it must hear of it; the burst must not wait until it is mended.
             logger.error("%s; the next strategy is asked", error)

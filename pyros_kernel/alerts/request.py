@@ -16,10 +16,10 @@ from collections.abc import Sequence as Listing
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pyros_kernel.alerts.packet import Packet
+from pyros_kernel.alerts.event import separation_deg
 from pyros_kernel.store import (
     Album,
     Alert,
@@ -38,9 +38,9 @@ from pyros_kernel.store import (
 
 _KEYS = {"programme", "albums", "user", "priority_offset", "window_s"}
 _LIMITS = {"min_altitude_deg", "max_sun_altitude_deg", "min_moon_separation_deg"}
-# Numbers that senders use for "no trigger": packets that share them have nothing to do with each other.
-_NO_TRIGGER = {"", "0", "-1", "99999", "16777215"}
 _UNBEGUN = {SequenceStatus.DRAFT, SequenceStatus.OBSERVABLE, SequenceStatus.PLANNED}
+# Nearer than this the telescope stays where it is: a frame is lost by moving, and nothing is gained.
+_RECENTRE_DEG = 10 / 3600
 _ENDED = {RequestStatus.COMPLETE, RequestStatus.FAILED, RequestStatus.CANCELLED}
 
 
@@ -97,33 +97,6 @@ def make_request(session: Session, alert: Alert, strategy: Strategy, now: dateti
     return sequence
 
 
-def find_request(session: Session, alert: Alert, packet: Packet) -> Request | None:
-    """Find the request of the same event: by the stream's trigger, or by what the packet cites."""
-    request_id = find_request_id(session, alert.id, packet)
-    return None if request_id is None else session.get(Request, request_id)
-
-
-def find_request_id(session: Session, alert_id: int | None, packet: Packet) -> int | None:
-    """Find the request of the same event, as its id.
-
-    :param alert_id: the alert that asks
-    """
-    same: list[ColumnElement[bool]] = []
-    if cited := [c.ivorn for c in packet.citations if c.ivorn]:
-        same.append(Alert.ivorn.in_(cited))
-    if packet.trigger_id.lstrip("0") not in _NO_TRIGGER:
-        same.append((Alert.stream == packet.stream) & (Alert.trigger_id == packet.trigger_id))
-    if not same:
-        return None
-    query = (
-        select(Alert.request_id)
-        .where(or_(*same), Alert.id != alert_id, Alert.request_id.is_not(None))
-        .order_by(Alert.id.desc())
-        .limit(1)
-    )
-    return session.scalar(query)
-
-
 def unusable(session: Session, observation: dict[str, Any]) -> str:
     """Say why a strategy's observation can't be made into a request; empty if it can.
 
@@ -150,7 +123,7 @@ def unusable(session: Session, observation: dict[str, Any]) -> str:
 def change_request(session: Session, alert: Alert, request: Request) -> Listing[Sequence]:
     """Give a request the position of a later packet of the same event, unless it is less certain.
 
-    :return: the sequences that were changed, and have not begun
+    :return: the sequences that were changed: those that have not begun, and one that is being observed elsewhere
     """
     alert.request = request
     best = session.scalars(select(Alert.error_deg).where(Alert.request_id == request.id, Alert.id != alert.id)).all()
@@ -158,10 +131,17 @@ def change_request(session: Session, alert: Alert, request: Request) -> Listing[
     if known and (alert.error_deg is None or alert.error_deg > min(known)):
         return []
     assert alert.ra_deg is not None and alert.dec_deg is not None  # the gate let it pass
-    changed = [s for s in request.sequences if s.status in _UNBEGUN]
+    changed = [s for s in request.sequences if s.status in _UNBEGUN or _moves(s, alert)]
     for sequence in changed:
         sequence.ra_deg, sequence.dec_deg = alert.ra_deg, alert.dec_deg
     return changed
+
+
+def _moves(sequence: Sequence, alert: Alert) -> bool:
+    """Tell whether what is being observed lies so far off that the telescope should go there."""
+    if sequence.status is not SequenceStatus.EXECUTING or alert.ra_deg is None or alert.dec_deg is None:
+        return False
+    return separation_deg(sequence.ra_deg, sequence.dec_deg, alert.ra_deg, alert.dec_deg) > _RECENTRE_DEG
 
 
 def withdraw_request(session: Session, alert: Alert, request: Request) -> int:

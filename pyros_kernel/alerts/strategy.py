@@ -7,6 +7,9 @@
 - ``kinds``: kinds of packets (:class:`~pyros_kernel.alerts.streams.Kind`; ``["position"]``); any if left out
 - ``max_error_deg``: largest error radius, degrees
 - ``max_age_s``: longest time since the event, seconds; an unknown time is then refused
+- ``min_significance``: smallest significance or signal-to-noise ratio; an unknown one is then refused
+- ``observable``: true: only what can be observed now; false: only what can't
+- ``roles``: roles of packets; ``["observation"]`` if left out, so that tests move nothing unless a strategy says so
 - ``refuse``: Param → value that must not be (``{"StarTrack_Lost_Lock": "true"}``), compared without case
 - ``require``: Param → value that must be
 
@@ -20,7 +23,7 @@ Of several strategies that want an alert the one of largest ``order`` wins; the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +31,8 @@ from pyros_kernel.alerts.packet import Packet
 from pyros_kernel.store import Strategy
 
 logger = logging.getLogger(__name__)
+
+WhyNot = Callable[[Packet], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,38 +55,53 @@ class Decision:
         return "; ".join(self.reasons)
 
 
-def gate(packet: Packet) -> str:
+def gate(packet: Packet, roles: Collection[str] = ("observation",)) -> str:
     """Say why no strategy may move anything for this packet; empty if one may.
 
     :param packet: the packet as it was read
+    :param roles: roles that strategies ask for
     """
-    if packet.role != "observation":
-        return f"its role is {packet.role}, not observation"
+    if packet.role not in roles:
+        return f"its role is {packet.role}, not {_words(roles)}"
     if packet.is_retraction:
         return "it is a retraction"
     return packet.position_problem or packet.time_problem
 
 
-def decide(packet: Packet, strategies: Iterable[Strategy], now_s: float) -> Decision:
+def _roles(strategy: Strategy) -> list[str]:
+    """Give the roles that a strategy asks for: never one that is no event."""
+    asked = strategy.conditions.get("roles", ("observation",)) if strategy.enabled else ()
+    return [role for role in ("observation", "test") if role in asked]
+
+
+def decide(packet: Packet, strategies: Iterable[Strategy], now_s: float, why_not: WhyNot | None = None) -> Decision:
     """Find the strategy that wants an alert.
 
     :param now_s: observatory time, unix seconds UTC
+    :param why_not: says why a packet's position can't be observed now, or nothing
     """
-    if refusal := gate(packet):
+    strategies = list(strategies)
+    if refusal := gate(packet, ["observation", *{role for s in strategies for role in _roles(s)} - {"observation"}]):
         return Decision(None, (refusal,))
     reasons: list[str] = []
     for strategy in sorted(strategies, key=lambda s: (s.is_default, -s.order, s.name)):
-        objection = _objection(strategy, packet, now_s)
+        objection = _objection(strategy, packet, now_s, why_not)
         if not objection:
             return Decision(strategy, tuple(reasons))
         reasons.append(f"strategy {strategy.name!r}: {objection}")
     return Decision(None, tuple(reasons) or ("no strategy is enabled",))
 
 
-def _objection(strategy: Strategy, packet: Packet, now_s: float) -> str:
+def _objection(strategy: Strategy, packet: Packet, now_s: float, why_not: WhyNot | None) -> str:
     if not strategy.enabled:
         return "it is switched off"
     try:
+        if packet.role not in (roles := _roles(strategy)):
+            return f"its role is {packet.role}, not {_words(roles)}"
+        if "observable" in strategy.conditions and why_not is not None:
+            reason, wanted = why_not(packet), bool(strategy.conditions["observable"])
+            if wanted is bool(reason):
+                return reason or "it can be observed now"
         checks = [(_CHECKS[key], wanted) for key, wanted in strategy.conditions.items()]
         return next((why for check, wanted in checks if (why := check(wanted, packet, now_s))), "")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -119,6 +139,18 @@ def _age(wanted: Any, packet: Packet, now_s: float) -> str:
     return "" if age_s <= float(wanted) else f"the event was {age_s:.0f} s ago, more than {float(wanted):.0f} s"
 
 
+def _significance(wanted: Any, packet: Packet, _now_s: float) -> str:
+    if packet.significance is None:
+        return "its significance is not known"
+    if packet.significance >= float(wanted):
+        return ""
+    return f"its significance {packet.significance:g} is less than {float(wanted):g}"
+
+
+def _asked_before(_wanted: Any, _packet: Packet, _now_s: float) -> str:
+    return ""
+
+
 def _refuse(wanted: Any, packet: Packet, _now_s: float) -> str:
     found = [name for name, value in wanted.items() if _says(packet, name, value)]
     return f"{found[0]} is {packet.params[found[0]]}" if found else ""
@@ -143,6 +175,9 @@ _CHECKS: dict[str, Callable[[Any, Packet, float], str]] = {
     "kinds": _kind,
     "max_error_deg": _error,
     "max_age_s": _age,
+    "min_significance": _significance,
+    "observable": _asked_before,
+    "roles": _asked_before,
     "refuse": _refuse,
     "require": _require,
 }

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
+from pyros_kernel.alerts.event import find_request_id
 from pyros_kernel.alerts.inbox import row_of
 from pyros_kernel.alerts.packet import parse
-from pyros_kernel.alerts.request import UnusableStrategy, find_request, make_request
+from pyros_kernel.alerts.request import UnusableStrategy, make_request
 from pyros_kernel.alerts.strategy import decide
 from pyros_kernel.clock import Clock
 from pyros_kernel.store import Alert, Store, Strategy
@@ -39,7 +40,7 @@ def warm_up(store: Store, clock: Clock) -> None:
             alert = row_of(packet, now)
             session.add(alert)
             session.flush()
-            find_request(session, alert, packet)
+            find_request_id(session, alert.id, packet, now)
             strategies = list(session.scalars(select(Strategy)))
             decide(packet, strategies, clock.unix_s())
             for strategy in strategies:

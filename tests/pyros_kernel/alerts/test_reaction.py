@@ -100,12 +100,109 @@ def test_a_worse_position_changes_nothing(desk: Any, variant: Callable[..., byte
     assert request.sequences[0].ra_deg == 64.7373
 
 
-def test_what_is_being_observed_is_not_moved(desk: Any, variant: Callable[..., bytes]) -> None:
+def test_what_is_being_observed_is_not_moved_by_a_little(desk: Any, variant: Callable[..., bytes]) -> None:
     desk.take(SWIFT)
     move(desk, SequenceStatus.PLANNED, SequenceStatus.EXECUTING)
     second = desk.take(variant(*LATER, *BETTER))
     assert second.sequence is None
     assert requests(desk)[0].sequences[0].ra_deg == 64.7373
+
+
+def test_what_is_being_observed_is_moved_to_a_better_position(desk: Any, variant: Callable[..., bytes]) -> None:
+    first = desk.take(SWIFT)
+    move(desk, SequenceStatus.PLANNED, SequenceStatus.EXECUTING)
+    second = desk.take(variant(*LATER, (b"64.7373", b"64.7600"), (b"0.0500<", b"0.0010<")))
+    assert second.sequence.id == first.sequence.id
+    assert requests(desk)[0].sequences[0].ra_deg == 64.76
+
+
+FERMI = (
+    (b"ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1125809-092", b"ivo://nasa.gsfc.gcn/Fermi#LAT_GRB_1-1"),
+    (b'"Packet_Type"  value="61"', b'"Packet_Type"  value="121"'),
+    (b'value="1125809"', b'value="686229115"'),
+    (b"0.0500<", b"0.3000<"),
+)
+
+
+def test_another_satellite_s_trigger_of_the_same_burst_joins_its_request(
+    desk: Any, variant: Callable[..., bytes]
+) -> None:
+    desk.take(SWIFT)
+    other = desk.take(variant(*FERMI, (b"64.7373", b"65.0000"), (b"11:11:52.12", b"11:12:03.00")))
+    assert other.status is AlertStatus.ACCEPTED
+    assert len(requests(desk)) == 1
+    assert requests(desk)[0].sequences[0].ra_deg == 64.7373, "the better position stays"
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [((b"64.7373", b"69.0000"),), ((b"11:11:52.12", b"11:01:52.12"),)], ids=["place", "time"]
+)
+def test_another_burst_gets_a_request_of_its_own(
+    desk: Any, variant: Callable[..., bytes], elsewhere: tuple[tuple[bytes, bytes], ...]
+) -> None:
+    desk.take(SWIFT)
+    desk.take(variant(*FERMI, *elsewhere))
+    assert len(requests(desk)) == 2
+
+
+def test_a_retraction_that_comes_first_is_remembered(desk: Any, variant: Callable[..., bytes]) -> None:
+    first = desk.take(variant(*LATER, RETRACTED))
+    assert (first.status, first.sequence) == (AlertStatus.IGNORED, None)
+    late = desk.take(SWIFT)
+    assert (late.status, late.sequence) == (AlertStatus.RETRACTED, None)
+    assert requests(desk) == []
+
+
+def test_a_retraction_that_comes_first_is_remembered_by_what_it_cites(desk: Any, variant: Callable[..., bytes]) -> None:
+    no_trigger = (b'"TrigID"       value="1125809"', b'"TrigID"       value=""')
+    ivorn = b"ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1125809-092"
+    cite = b'</How><Citations><EventIVORN cite="retraction">' + ivorn + b"</EventIVORN></Citations>"
+    desk.take(variant(no_trigger, *LATER, (b"</How>", cite)))
+    assert desk.take(variant(no_trigger)).status is AlertStatus.RETRACTED
+
+
+def test_a_test_moves_something_only_if_a_strategy_says_so(desk: Any, variant: Callable[..., bytes]) -> None:
+    test = (b'role="observation"', b'role="test"')
+    assert desk.take(variant(test)).status is AlertStatus.IGNORED
+    change_strategy(desk, conditions={"roles": ["test"]})
+    assert desk.take(variant(test, *LATER)).sequence is not None
+
+
+def test_foreseeing_agrees_with_what_is_decided(desk: Any, variant: Callable[..., bytes]) -> None:
+    from pyros_kernel.alerts import foresee
+
+    now_s = desk.clock.unix_s()
+    for raw, new in (
+        (SWIFT, True),
+        (variant(*LATER, *BETTER), False),
+        (variant((b'role="observation"', b'role="test"')), False),
+    ):
+        received = desk.inbox.receive(raw, "test")
+        foreseen = foresee(desk.store, received.alert_id, received.packet, now_s)
+        assert (foreseen is not None) is new
+        before = len(requests(desk))
+        desk.act(received)
+        assert len(requests(desk)) - before == new
+        assert foresee(desk.store, received.alert_id, received.packet, now_s) is None
+
+
+def test_explaining_says_what_would_happen_and_changes_nothing(desk: Any, variant: Callable[..., bytes]) -> None:
+    from pyros_kernel.alerts import explain, parse, strategy_table
+
+    def say(raw: bytes, why_not: str = "") -> str:
+        return str(explain(desk.store, parse(raw), desk.clock, lambda _packet: why_not))
+
+    assert "strategy 'default': observed at once" in say(SWIFT)
+    assert "scheduled for when it can be observed\n  it is below" in say(SWIFT, "it is below the horizon")
+    assert "ignored\n  its role is test" in say(variant((b'role="observation"', b'role="test"')))
+    assert "kept, should what it retracts still come" in say(variant(RETRACTED))
+    assert requests(desk) == []
+    desk.take(SWIFT)
+    assert "follows SWIFT BAT_GRB_Pos 1125809" in say(variant(*LATER))
+    assert "withdraws SWIFT BAT_GRB_Pos 1125809" in say(variant(*LATER, RETRACTED))
+    (row,) = strategy_table(desk.store)
+    assert (row["name"], row["default"]) == ("default", True)
+    assert "SWIFT" in row["wants"]
 
 
 def test_a_packet_that_cites_an_earlier_one_belongs_to_its_request(desk: Any, variant: Callable[..., bytes]) -> None:
@@ -137,8 +234,8 @@ def test_a_retraction_withdraws_what_has_not_begun(desk: Any, variant: Callable[
         first, second = session.scalars(select(Alert).order_by(Alert.id))
         assert (first.status, second.status) == (AlertStatus.RETRACTED, AlertStatus.IGNORED)
     late = desk.take(variant((b"1125809-092", b"1125809-101"), *BETTER))
-    assert (late.status, late.sequence) == (AlertStatus.IGNORED, None)
-    assert "is cancelled" in late.reason
+    assert (late.status, late.sequence) == (AlertStatus.RETRACTED, None)
+    assert "retracted before it came, by ivo://nasa.gsfc.gcn/SWIFT#XRT_Pos" in late.reason
 
 
 def test_a_retraction_does_not_stop_what_runs(desk: Any, variant: Callable[..., bytes]) -> None:

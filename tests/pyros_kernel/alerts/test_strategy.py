@@ -103,3 +103,13 @@ def test_nothing_moves_for_what_can_not_be_believed(file: str, reason: str) -> N
     decision = decide(packet, [strategy()], BURST_S)
     assert not decision.accepted
     assert reason in str(decision)
+
+
+def test_conditions_on_significance_and_observability(variant: Callable[..., bytes]) -> None:
+    packet = parse(SWIFT)
+    assert packet.significance is not None
+    assert decide(packet, [strategy(min_significance=packet.significance)], BURST_S).accepted
+    assert "is less than" in str(decide(packet, [strategy(min_significance=packet.significance + 1)], BURST_S))
+    for wanted, reason, accepted in ((True, "", True), (True, "set", False), (False, "", False), (False, "set", True)):
+        decision = decide(packet, [strategy(observable=wanted)], BURST_S, lambda _packet, r=reason: r)
+        assert decision.accepted is accepted
