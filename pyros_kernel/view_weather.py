@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pyros_kernel.safety import Rule
+from pyros_kernel.safety.verdict import CLOSING
 from pyros_kernel.snapshot import Strip
 from pyros_kernel.store import Weather
 
@@ -29,7 +30,9 @@ class WeatherHistory:
     """Read the store's weather bit by bit; one thread at a time."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._limits = {rule.quantity: rule for rule in rules if rule.unsafe_if is None}
+        limits = [rule for rule in rules if rule.unsafe_if is None]
+        # Of several limits on one quantity, that which closes the dome is shown.
+        self._limits = {rule.quantity: rule for rule in sorted(limits, key=lambda r: r.consequence in CLOSING)}
         self._points: dict[str, deque[tuple[float, float]]] = {}
         self._last_id = 0
         self.strips: tuple[Strip, ...] = ()

@@ -85,7 +85,13 @@ def verdict(**unsafe: str) -> Verdict:
         "mains": "mains power: yes",
     }
     reasons = tuple(
-        Reason(q, Safety.UNSAFE if q in unsafe else Safety.SAFE, unsafe.get(q, text), 4.0 + i, "close_now" if q == "rain" else "close")
+        Reason(
+            q,
+            Safety.UNSAFE if q in unsafe else Safety.SAFE,
+            unsafe.get(q, text),
+            4.0 + i,
+            "close_now" if q == "rain" else "close",
+        )
         for i, (q, text) in enumerate(fine.items())
     )
     return Verdict(NOW_S - 3, Safety.UNSAFE if unsafe else Safety.SAFE, reasons)
