@@ -142,7 +142,9 @@ def _plain(name: str, cell: Any) -> Any:
         return None
     if isinstance(cell, u.Quantity):
         return float(cell.to_value(_UNITS.get(name, cell.unit)))
-    return cell.utc.isot if isinstance(cell, Time) else cell
+    if isinstance(cell, Time):
+        return cell.utc.isot
+    return cell.item() if hasattr(cell, "item") else cell
 
 
 def _of_fixture(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from sqlalchemy import func, select
@@ -131,7 +131,23 @@ def block_of(sequence: Sequence, duration_s: float, start_unix_s: float, site_mi
         filters=tuple(plan.filter for album in sequence.albums[:1] for plan in album.plans),
         fixed_start_unix_s=started,
         name=sequence.name,
+        programme=sequence.request.programme.name,
+        mandatory=sequence.mandatory,
     )
+
+
+def whole_requests(sequences: list[Sequence], blocks: list[Block]) -> list[Block]:
+    """Let an all-or-nothing request's blocks be placed together or not at all.
+
+    One of which anything is observed already, or can't be any more, is not held back any longer.
+    """
+    whole = {s.id: s.request_id for s in sequences if s.request.all_or_nothing and not _begun(s.request)}
+    return [replace(b, group=whole[int(b.id)]) if int(b.id) in whole else b for b in blocks]
+
+
+def _begun(request: Request) -> bool:
+    waiting = SequenceStatus.OBSERVABLE, SequenceStatus.PLANNED, SequenceStatus.DRAFT
+    return any(s.status not in waiting for s in request.sequences)
 
 
 def _album_s(album: Album, overheads: Overheads, taken: dict[int, int]) -> float:

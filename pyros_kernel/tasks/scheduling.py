@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from pyros_kernel.clock import Clock
 from pyros_kernel.scheduling import Block, Plan, Rejection, Sky, plan
-from pyros_kernel.scheduling.sequences import Overheads, block_of, candidates, duration_s, images_taken
+from pyros_kernel.scheduling.sequences import Overheads, block_of, candidates, duration_s, images_taken, whole_requests
 from pyros_kernel.store import (
     Night,
     PlacedSequence,
@@ -93,7 +93,7 @@ def _plan(session: Session, night: Night, sequences: list[Sequence], start_unix_
     if start >= end:
         over = [Rejection(b.id, f"the night {night.name} is over") for b in blocks if b.fixed_start_unix_s is None]
         return Plan(start, start, (), (*over, *refused))
-    made = plan(blocks, sky, overheads.transition, start_unix_s=start, end_unix_s=end)
+    made = plan(whole_requests(sequences, blocks), sky, overheads.transition, start_unix_s=start, end_unix_s=end)
     return Plan(start, end, made.placed, (*made.rejected, *refused))
 
 

@@ -344,3 +344,31 @@ def test_the_scheduler_goes_on_without_a_majordome_and_after_nonsense(
         assert scheduler.status()["errors"] == 1
     finally:
         _stop(scheduler)
+
+
+def test_a_request_of_all_or_nothing_is_left_out_when_one_of_it_has_no_place(services: Services) -> None:
+    seen, never = services.add("seen"), services.add("never", dec_deg=-80.0)
+    with services.store.session() as session:
+        request = session.get_one(Sequence, seen).request
+        request.all_or_nothing = True
+        session.get_one(Sequence, never).request = request
+    services.schedule()
+    status, reason = services.status(seen)
+    assert status is OBSERVABLE
+    assert "all or nothing" in reason
+    assert "never" in reason
+    with services.store.session() as session:
+        session.get_one(Sequence, seen).request.all_or_nothing = False
+    services.schedule()
+    assert services.status(seen)[0] is PLANNED
+
+
+def test_mandatory_sequences_come_first(services: Services) -> None:
+    with services.store.session(read_only=True) as session:
+        night = session.get_one(Night, services.night_id)
+        window = {"window_start": night.dusk, "window_end": night.dusk + timedelta(seconds=500)}
+    other = services.add("other", priority_offset=40.0, **window)
+    must = services.add("must", mandatory=True, **window)
+    services.schedule()
+    assert services.status(must)[0] is PLANNED
+    assert services.status(other)[0] is OBSERVABLE
