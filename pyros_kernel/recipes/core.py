@@ -9,15 +9,16 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 from pyros_kernel.cancellation import Cancellation, WorkCancelled
-from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted
+from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted, Refused
 from pyros_kernel.recipes.ledger import Ledger
 from pyros_kernel.recipes.loan import Loan
 from pyros_kernel.services import Services
-from pyros_kernel.store import RecipeStatus
+from pyros_kernel.store import RecipeStatus, StoreError
 
 logger = logging.getLogger(__name__)
 
 _LOOK_REAL_S = 0.05
+_EXPLAIN_REAL_S = 1.0  # who closes stops the exposures first, and a moment later it shows
 _HOLD_S = 43_200.0  # half a day of the observatory: no hold of a night is longer
 _LINES = 200
 
@@ -88,6 +89,11 @@ class Core:
             self._failed = self._failed or reason
         self.attempt.set(reason)
 
+    def count(self) -> None:
+        """Count a step as finished."""
+        with self._lock:
+            self.finished += 1
+
     def mend(self) -> None:
         """Let the recipe go on after a failure that it has seen."""
         with self._lock:
@@ -151,9 +157,14 @@ class Core:
         :param how: what the instrument or the cancellation said
         :raises RecipeAborted: if nothing else explains it: somebody stopped the instrument by hand
         """
-        self.check()
-        if not attempt.is_set() and not self.loan.why_not():
-            raise RecipeAborted(how)
+        deadline = time.monotonic() + _EXPLAIN_REAL_S
+        while True:
+            self.check()
+            if attempt.is_set() or self.loan.why_not():
+                break
+            if time.monotonic() > deadline:
+                raise RecipeAborted(how)
+            time.sleep(_LOOK_REAL_S)
         attempt.set(how)  # whatever follows begins anew, with the telescope pointed again
         self.say(f"interrupted: {attempt.reason}")
 
@@ -164,7 +175,7 @@ class Core:
                 continue  # nothing runs, or the recipe's thread looks itself
             try:
                 why = self.loan.why_not()
-            except RecipeInterrupted as over:
+            except (RecipeInterrupted, Refused, StoreError) as over:
                 self.interrupt(str(over))
             else:
                 if why:

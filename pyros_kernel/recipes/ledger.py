@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,8 @@ from pyros_kernel.store import RecipeRecord, RecipeStatus, RecipeStep, StepStatu
 
 _ACTIVE = (RecipeStatus.RUNNING, RecipeStatus.PAUSED)
 _CRASH = "its process ended while it ran"
+_here: set[tuple[str, int]] = set()  # (store, run) of what this process runs
+_here_guard = threading.Lock()
 
 
 class Ledger:
@@ -26,6 +29,13 @@ class Ledger:
 
     def __init__(self, store: Store, clock: Clock, run_id: int) -> None:
         self._store, self._clock, self.run_id = store, clock, run_id
+        with _here_guard:
+            _here.add((store.url, run_id))
+
+    def release(self) -> None:
+        """Note that nobody runs it here any more, whether that could be written or not."""
+        with _here_guard:
+            _here.discard((self._store.url, self.run_id))
 
     def done(self, name: str) -> tuple[bool, Any]:
         """Tell whether a step is done, and its result."""
@@ -83,7 +93,7 @@ def take_up(
     with store.session() as session:
         active = list(session.scalars(select(RecipeRecord).where(RecipeRecord.status.in_(_ACTIVE))))
         for run in active:
-            if not _lives(run.holder):
+            if not _lives(store, run):
                 run.become(RecipeStatus.INTERRUPTED, _CRASH)
                 run.ended = now
             elif alone and run.id != run_id:
@@ -100,7 +110,8 @@ def take_up(
         record.become(RecipeStatus.RUNNING)
         record.holder, record.started, record.ended = holder(), record.started or now, None
         session.flush()
-        return Ledger(store, clock, record.id)
+        run_id = record.id
+    return Ledger(store, clock, run_id)
 
 
 def unfinished(store: Store) -> list[RecipeRecord]:
@@ -108,7 +119,7 @@ def unfinished(store: Store) -> list[RecipeRecord]:
     with store.session() as session:
         runs = session.scalars(select(RecipeRecord).where(RecipeRecord.status.in_(_ACTIVE)))
         for run in list(runs):
-            if not _lives(run.holder):
+            if not _lives(store, run):
                 run.become(RecipeStatus.INTERRUPTED, _CRASH)
         session.flush()
         stopped = select(RecipeRecord).where(RecipeRecord.status == RecipeStatus.INTERRUPTED)
@@ -120,8 +131,10 @@ def holder() -> str:
     return f"{socket.gethostname()} {os.getpid()} {psutil.Process().create_time():.2f}"
 
 
-def _lives(held: str) -> bool:
-    host, pid, created = held.split()
+def _lives(store: Store, run: RecipeRecord) -> bool:
+    if run.holder == holder():
+        return (store.url, run.id) in _here
+    host, pid, created = run.holder.split()
     if host != socket.gethostname():
         return True  # nobody here can tell
     try:

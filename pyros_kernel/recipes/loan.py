@@ -14,7 +14,8 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol
 
-from instruments import Shutter
+from instruments import InstrumentError, Shutter
+from pyros_kernel.devices import Missing
 from pyros_kernel.recipes.alerts import waiting_alert
 from pyros_kernel.recipes.errors import RecipeInterrupted, Refused
 from pyros_kernel.services import Services
@@ -96,7 +97,7 @@ class NightLoan:
         _, reason = self._night()
         others = reason.startswith(_PAUSED_BY_HAND) and reason != _PAUSED_BY_HAND + self._mine
         if asked and self._resume is not None and not others:
-            self._resume()
+            _tell(self._resume)
 
     def _sky(self, status: NightStatus, reason: str) -> str:
         if status in _OVER:
@@ -139,12 +140,13 @@ class NightLoan:
         return ""
 
     def _ask(self) -> None:
-        if self._pause is None or self._resume is None:
+        pause = self._pause
+        if pause is None or self._resume is None:
             raise Refused(f"{self._mine} needs the night to pause, and this process can't ask it: start it where it is")
         self._asked = True
         if time.monotonic() - self._asked_real_s > _ASK_AGAIN_REAL_S:
             self._asked_real_s = time.monotonic()
-            self._pause(self._mine)
+            _tell(lambda: pause(self._mine))
 
     def _alert_waits(self) -> str:
         """Name the alert that wants the telescope now, looking for one now and then."""
@@ -161,5 +163,14 @@ class NightLoan:
             return night.status, night.reason
 
     def _shutter(self) -> Shutter:
-        state = self._services.devices.dome.state()
-        return state.shutter.value
+        try:
+            return self._services.devices.dome.state().shutter.value
+        except (InstrumentError, Missing):
+            return Shutter.UNKNOWN
+
+
+def _tell(what: Callable[[], object]) -> None:
+    try:
+        what()
+    except Exception as error:  # how it fails is known above this room only: the Majordome is not there
+        raise RecipeInterrupted(f"the night can't be told to pause or to go on: {error}") from error

@@ -192,9 +192,12 @@ class RecipeRun:
             self._core.loan.give_back()
         except StoreError as gone:
             logger.warning("recipe %s: its end can't be written down: %s", self.name, gone)
+        except RecipeInterrupted as gone:
+            logger.warning("recipe %s: %s", self.name, gone)
         except Exception:  # whoever waits must be told all the same, and the log has it
             logger.exception("recipe %s could not give the telescope back", self.name)
         finally:
+            self._core.ledger.release()
             with _live_guard:
                 _live.discard(self)
             self._core.ended.set()

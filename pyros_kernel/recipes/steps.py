@@ -94,7 +94,7 @@ class Steps:
         full, core = self._prefix + name, self._core
         done, kept = core.ledger.done(full)
         if done:
-            core.finished += 1
+            core.count()
             return kept
         while True:
             attempt = core.gate()
@@ -119,7 +119,7 @@ class Steps:
                 raise
             else:
                 core.ledger.end(full, StepStatus.DONE, result=result)
-                core.finished += 1
+                core.count()
                 return result
 
     def together(self, works: Mapping[str, Callable[[Steps], R]]) -> dict[str, R]:
@@ -197,7 +197,7 @@ class Steps:
                 raise
             else:
                 core.ledger.end(name, StepStatus.DONE)
-                core.finished += 1
+                core.count()
             core.pointed = target.ra_deg, target.dec_deg, attempt
 
     def _refused(self, name: str, refusal: Exception) -> None:

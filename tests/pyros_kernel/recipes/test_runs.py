@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from astropy import units as u
 
+from instruments import InstrumentError
 from pyros_kernel import Observatory
 from pyros_kernel.recipes import (
     Needs,
@@ -234,6 +235,30 @@ def test_the_end_of_the_night_interrupts_it_for_another_night(fresh: Observatory
     assert [r.id for r in unfinished(fresh.store)] == [run.id]
 
 
+def test_a_stopped_observatory_leaves_it_to_be_resumed(tmp_path: Path) -> None:
+    observatory = Observatory(tmp_path, start="2022-09-30T08:00:00", speed=200)
+    with observatory as obs:
+        obs.observe()
+        run = time_series.start(obs, target="M 31", exposure="600 s", count=4)
+        until(lambda: any(s.name.endswith("frame 1") for s in run.steps), "the first frame")
+    with pytest.raises((InstrumentError, RecipeInterrupted)):
+        run.wait(10)
+    with observatory as obs:
+        again = count_up.start(obs, to=1, each="1000000 s")
+        end_all(obs.services, "the observatory goes down", resumable=True)
+        with pytest.raises(RecipeInterrupted, match="goes down"):
+            again.wait(0)
+        assert [r.id for r in unfinished(obs.store)][-1] == again.id
+        obs.observe()
+        until(lambda: status(obs) == "observing", "observing")
+        on = resume(obs, run.id)
+        until(lambda: any(s.name.endswith("frame 1") and s.tries == 2 for s in on.steps), "it goes on")
+        on.abort("shown")
+        with pytest.raises(RecipeAborted):
+            on.wait(10)
+    observatory.check()
+
+
 def test_an_alert_goes_first(tmp_path: Path) -> None:
     with Observatory(tmp_path, start="2022-09-30T11:00:00", speed=60) as obs:
         obs.observe()
@@ -250,6 +275,7 @@ def test_an_alert_goes_first(tmp_path: Path) -> None:
 
 KILLED = """
 import sys, time
+from instruments import InstrumentError
 from pyros_kernel import Observatory
 from pyros_kernel.recipes import take_darks
 obs = Observatory(sys.argv[1], start="2022-09-30T08:00:00", speed=100)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from datetime import UTC, timedelta
 from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
+from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.time import Time
@@ -18,11 +20,14 @@ from sqlalchemy import select
 from pyros_kernel import Observatory
 from pyros_kernel.recipes import (
     Refused,
+    Steps,
+    Target,
     expose,
     follow_alert,
     mosaic,
     observe,
     pointing_run,
+    recipe,
     take_bias,
     take_darks,
     take_flats,
@@ -62,6 +67,21 @@ def test_observe_points_and_exposes_both_channels_side_by_side(obs: Observatory)
         rows = list(session.scalars(select(Image)))
     assert all("stars" in row.quicklook for row in rows if row.path in run.wait(0)["images"]), "each is analysed"
     until(lambda: status(obs) == "observing", "the night has its telescope back")
+
+
+@recipe(needs="sky")
+def pair(steps: Steps, first: Target, second: Target, exposure: Annotated[u.Quantity, u.s] = 5 * u.s) -> dict[str, Any]:
+    """Observe two targets, one after the other: the example of docs/how-to/recipes.md."""
+    one = observe(steps.part("first"), first, exposure)
+    two = observe(steps.part("second"), second, exposure)
+    return steps.step("note", lambda: {"images": one["images"] + two["images"]})
+
+
+def test_recipes_are_made_of_recipes(obs: Observatory) -> None:
+    run = pair.start(obs, first="M 31", second="M 33")
+    assert {h["OBJECT"] for h in headers(obs, run.wait(30)["images"])} == {"M 31", "M 33"}
+    names = [step.name for step in run.steps]
+    assert names[0] == "first: slew" and names[-1] == "note" and "second: NIR: frame 1" in names
 
 
 def test_observe_refuses_what_is_not_up(obs: Observatory) -> None:
