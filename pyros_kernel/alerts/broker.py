@@ -12,6 +12,7 @@ from pyros_kernel.alerts.allowed import EVERYONE, Allowed
 from pyros_kernel.alerts.broadcaster import Broadcaster
 from pyros_kernel.alerts.inbox import AlertInbox, Arrival, Outcome, Received
 from pyros_kernel.alerts.kafka import KafkaInput
+from pyros_kernel.alerts.packet import Packet
 from pyros_kernel.alerts.plugins import Plugin, Plugins
 from pyros_kernel.alerts.quick_store import quick
 from pyros_kernel.alerts.remote import Remote
@@ -92,7 +93,7 @@ class Broker:
             stack.callback(store.close)
             soon = quick(store)
             stack.callback(soon.close)
-            self._inbox = AlertInbox(soon, self._directory, Clock(), durable=store)
+            self._inbox = AlertInbox(soon, self._directory, Clock(), durable=store, heard=self._relay)
             stack.callback(self._inbox.close)
             self._inbox.undecided()
             self._plugins = Plugins(settings.plugins)
@@ -148,10 +149,11 @@ class Broker:
         return self._inbox.receive_all(arrivals)
 
     def pass_on(self, received: Received) -> None:
-        """Give a new packet to subscribers and plugins."""
-        packet = received.packet
+        """Give a new packet to the plugins; subscribers have it already."""
+        if self._plugins is not None:
+            self._plugins(received.packet)
+
+    def _relay(self, packet: Packet) -> None:
         # Subscribers understand VOEvents only.
         if self._broadcaster is not None and packet.suffix == "xml":
             self._broadcaster.publish(packet.raw)
-        if self._plugins is not None:
-            self._plugins(packet)

@@ -94,12 +94,23 @@ class AlertInbox:
 
     :param store: where rows go; may be :func:`~pyros_kernel.alerts.quick_store.quick`
     :param directory: the data directory; packets go to ``alerts/<date>/`` in it
+    :param heard: called with each new packet while the disk is still writing it: for what may be told to others at
+        once, and told again should it not be stored
     :param durable: the store whose commits reach the disk, if ``store`` is a quick one
     """
 
-    def __init__(self, store: Store, directory: Path, clock: Clock, *, durable: Store | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        directory: Path,
+        clock: Clock,
+        *,
+        durable: Store | None = None,
+        heard: Callable[[Packet], None] | None = None,
+    ) -> None:
         self._store, self._directory, self._clock = store, directory, clock
         self._durable = durable or store
+        self._heard = heard
         self._journal = Journal(directory / JOURNAL)
         self._written: list[Path] = []  # files that are in the journal, and may not have reached the disk
         self._one_at_a_time = threading.Lock()
@@ -204,6 +215,9 @@ class AlertInbox:
     def _keep(self, new: Sequence[_New], now: datetime) -> list[int]:
         if not new:
             return []
+        if self._heard is not None:
+            for item in new:
+                self._heard(item.packet)
         for item in new:
             write_file(self._directory / item.path, item.packet.raw)
         records = [_record(item, now) for item in new]

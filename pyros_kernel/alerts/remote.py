@@ -92,15 +92,16 @@ class Remote:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def _listen(self) -> None:
-        connect = asyncio.open_connection(self._host, self._port, limit=_CHUNK)
-        reader, writer = await asyncio.wait_for(connect, _CONNECT_S)
+        # Not wait_for(): until Python 3.12 it may swallow the cancellation that ends us.
+        async with asyncio.timeout(_CONNECT_S):
+            reader, writer = await asyncio.open_connection(self._host, self._port, limit=_CHUNK)
         try:
             link = writer.get_extra_info("socket")
             link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             self.connected, self.problem = True, ""
             logger.info("listening to broker %s", self.name)
             frames = Deframer(MAX_BYTES)
-            while data := await asyncio.wait_for(reader.read(_CHUNK), self._silence_s):
+            while data := await self._read(reader):
                 last_byte_s = time.monotonic()
                 for raw in frames.feed(data):
                     self._last_heard_s = last_byte_s
@@ -109,6 +110,10 @@ class Remote:
             writer.transport.abort()
             with suppress(OSError):
                 await writer.wait_closed()
+
+    async def _read(self, reader: asyncio.StreamReader) -> bytes:
+        async with asyncio.timeout(self._silence_s):
+            return await reader.read(_CHUNK)
 
     async def _take(self, raw: bytes, last_byte_s: float, writer: asyncio.StreamWriter) -> None:
         try:
@@ -138,4 +143,5 @@ class Remote:
                 self._acknowledged(received)
             except Exception:  # whatever comes after the acknowledgement must not end the subscription
                 logger.exception("what follows on alert %s failed", received.packet.ivorn)
-        await asyncio.wait_for(writer.drain(), _CONNECT_S)
+        async with asyncio.timeout(_CONNECT_S):
+            await writer.drain()
