@@ -41,7 +41,10 @@ def run() -> list[tuple[str, str]]:
     frame_s = _best_s(lambda i: render(camera, replace(scene, seed=i)))
     poisson_s = _best_s(lambda i: dice.poisson(100.0, (1024, 1024)))
     return [
-        (f"simulated frame, 1024², {int(seen.sum())} stars: CPU time", f"{frame_s * 1e3:.1f} ms (promised: at most {_LIMIT_S * 1e3:.0f} ms)"),
+        (
+            f"simulated frame, 1024², {int(seen.sum())} stars: CPU time",
+            f"{frame_s * 1e3:.1f} ms (promised: at most {_LIMIT_S * 1e3:.0f} ms)",
+        ),
         ("bare numpy poisson, 1024²: CPU time", f"{poisson_s * 1e3:.1f} ms"),
         ("frame / bare poisson", f"{frame_s / poisson_s:.2f}"),
         ("frames per second of CPU", f"{1 / frame_s:.1f}"),

@@ -23,7 +23,7 @@ def _upper_words(path: Path) -> set[str]:
 
 def test_every_word_of_the_client_is_in_the_grammar() -> None:
     known = {word for key in grammar().entries for word in key}
-    used = {path.name: _upper_words(path) - {"OK", "ERROR"} for path in CLIENT.glob("*.py")}
+    used = {path.name: _upper_words(path) - {"OK", "ERROR"} for path in CLIENT.glob("[!_]*.py")}
     assert {"COORD_RADEC", "START"} <= used["telescope.py"]
     assert {name: words - known for name, words in used.items() if words - known} == {}
 
