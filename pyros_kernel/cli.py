@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, ClassVar
 
 import click
 
@@ -18,7 +19,30 @@ if TYPE_CHECKING:
 NIGHT_NOTEBOOK = ROOT / "notebooks" / "night.ipynb"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands that rooms bring along are loaded when they are asked for: each would cost its imports otherwise."""
+
+    brought: ClassVar[dict[str, str]] = {
+        "broker": "pyros_kernel.alerts.cli:broker",
+        "run": "pyros_kernel.recipe_command:run",
+        "schedule": "pyros_kernel.scheduling.cli:schedule",
+        "tasks": "pyros_kernel.tasks.cli:tasks",
+        "workers": "pyros_kernel.tasks.cli:workers",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name all commands."""
+        return sorted([*super().list_commands(ctx), *self.brought])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command."""
+        if cmd_name not in self.brought:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = self.brought[cmd_name].partition(":")
+        return getattr(import_module(module), name)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="pyros-observatory")
 @click.option("--data", type=click.Path(path_type=Path), default=None, help="Data directory (PYROS_DATA, or ./data).")
 @click.pass_context
@@ -189,12 +213,14 @@ def sendvo(file: IO[bytes], host: str, port: int) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--instruments", is_flag=True, help="Connect to each instrument instead; nothing is moved.")
 @click.pass_obj
-def doctor(settings: Settings, as_json: bool) -> None:
+def doctor(settings: Settings, as_json: bool, instruments: bool) -> None:
     """Check every prerequisite, and say what mends what is wrong."""
     from pyros_kernel.doctor import examine
+    from pyros_kernel.doctor.instruments import examine_instruments
 
-    findings = examine(settings)
+    findings = examine_instruments(settings) if instruments else examine(settings)
     if as_json:
         click.echo(
             json.dumps([{"name": f.name, "ok": f.ok, "what": f.what, "mend": f.mend} for f in findings], indent=2)

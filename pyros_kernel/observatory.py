@@ -42,6 +42,7 @@ from pyros_kernel.settings import Settings
 from pyros_kernel.simulation import SimulatorProcess
 from pyros_kernel.snapshot import Snapshot
 from pyros_kernel.store import Site, Store
+from pyros_kernel.tasks.context import write_context
 from pyros_kernel.view import View
 
 logger = logging.getLogger(__name__)
@@ -160,6 +161,7 @@ class Observatory:
                 stack.callback(use, None)
                 stack.callback(Sender.close)
                 services = open_services(stack, self.settings, store, site, clock, addresses)
+                stack.callback(write_context(services, addresses))
                 self.guardian = guard(stack, services, simulated=self._simulate)
                 host = build_host(services, self._wishes, config, self._alert_port)
                 stack.callback(self._collect_defects, services)
