@@ -87,13 +87,19 @@ def killed_nights(directory: Path, kills: int, dice: random.Random) -> list[Meas
                     again.seconds.append(float(said[1]))
                 if not acknowledged or dice.random() < 0.3:
                     acknowledged |= kernel.stdout.readline().strip() == b"ACK True"
-                time.sleep(dice.uniform(0, 3))
-            except (IndexError, ValueError):
+                if not number:
+                    until(lambda: any(data.glob("*/images/*.fits*")), "a first image, so that there is one to lose")
+                time.sleep(dice.uniform(0, 8))
+            except (IndexError, ValueError, Late):
                 again.violations.append(f"start {number + 1}: it said {said!r}")
             finally:
                 os.kill(kernel.pid, signal.SIGKILL)
         _wait_for_the_guardian(data)
         _check(data, number, rows, images, alerts, acknowledged=acknowledged)
+    if not any(data.glob("*/images/*.fits")):
+        images.violations.append("no image was taken at all: this proves nothing")
+    if not acknowledged:
+        alerts.violations.append("no alert was acknowledged: this proves nothing")
     return [again, rows, images, alerts]
 
 
