@@ -96,7 +96,7 @@ class Candidates:
         block, seen = queue[-1]
         n = len(queue) - 1
         to, back = _way(queue, transition)
-        between = np.zeros((n + 1, n + 1))
+        between = np.empty((n + 1, n + 1))
         between[:n, :n] = self.transition_s
         between[:n, n], between[n, :n], between[n, n] = to, back, transition.settle_s
         grown = replace(
@@ -110,7 +110,16 @@ class Candidates:
             after=np.append(self.after, -1),
             gap_s=np.vstack([self.gap_s, [[0.0, np.inf]]]),
         )
-        return grown.restricted([*self.spans, _starts(block, seen)])
+        own = _starts(block, seen)
+        wider = max(0, len(own) - self.first.shape[1]), self.first.shape[1] - len(own)
+        rows = [(self.first, [a for a, _ in own], np.inf), (self.last, [b for _, b in own], -np.inf)]
+        first, last = (
+            np.vstack(
+                [np.pad(table, ((0, 0), (0, wider[0])), constant_values=fill), [edges + [fill] * max(0, wider[1])]]
+            )
+            for table, edges, fill in rows
+        )
+        return replace(grown, first=first, last=last, spans=[*self.spans, own])
 
     @classmethod
     def of(
