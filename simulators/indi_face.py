@@ -2,7 +2,7 @@
 
 KStars and Ekos look for a device with the weather interface bit, and for its standard properties.  PyPI's
 ``indipydriver`` speaks INDI, and its ``indipyserver`` listens; both come with ``pip install
-'pyros-observatory[indi-face]'``.
+'pyros-observatory[indi]'``.
 """
 
 from __future__ import annotations

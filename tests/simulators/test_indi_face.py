@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-pytest.importorskip("indipyserver", reason="pip install 'pyros-observatory[indi-face]'")
+pytest.importorskip("indipyserver", reason="pip install 'pyros-observatory[indi]'")
 
 Connect = Callable[[str], Any]
 
