@@ -21,6 +21,7 @@ from pathlib import Path
 
 from pyros_kernel.settings import ROOT
 
+_TWISTD = "from twisted.scripts.twistd import run; run()"
 PER_RUN = 200
 ROUNDS = 2
 _CORPUS = ROOT / "tests" / "pyros_kernel" / "alerts" / "packets"
@@ -79,7 +80,7 @@ def _process(words: list[str], directory: Path, ports: tuple[int, ...], env: dic
 
 def _comet(python: str, author: int, subscriber: int, directory: Path) -> list[str]:
     return [
-        python, *(() if python == sys.executable else ("-S",)), "-c", "from twisted.scripts.twistd import run; run()", "-n", "--pidfile=", "comet", "-q",
+        python, *(() if python == sys.executable else ("-S",)), "-c", _TWISTD, "-n", "--pidfile=", "comet", "-q",
         "--receive", f"--receive-port={author}", "--broadcast", f"--broadcast-port={subscriber}",
         "--broadcast-test-interval=0", "--local-ivo=ivo://bench.pyros/comet", f"--eventdb={directory}",
     ]  # fmt: skip
