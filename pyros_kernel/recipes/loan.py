@@ -22,6 +22,7 @@ from pyros_kernel.services import Services
 from pyros_kernel.store import Night, NightStatus
 
 _ALERT_REAL_S = 0.4
+_BEGIN_REAL_S = 2.0  # obs.observe() in the line before may not have been acted on yet
 _ASK_AGAIN_REAL_S = 1.0  # the first wish may cross another one, and be lost
 _PAUSED_BY_HAND = "paused by hand: "  # how the night's machine writes a pause that was asked for
 _OVER = (NightStatus.CLOSING, NightStatus.CALIBRATING, NightStatus.CLOSED, NightStatus.DONE)
@@ -80,6 +81,7 @@ class NightLoan:
         self._services, self._needs = services, needs
         self._pause, self._resume = pause, resume
         self._mine = f"recipe {name}"
+        self._refuse_real_s = time.monotonic() + _BEGIN_REAL_S
         self._asked = False
         self._asked_real_s = 0.0
         self._had = False
@@ -103,7 +105,7 @@ class NightLoan:
         if status in _OVER:
             if self._had:
                 raise RecipeInterrupted(f"the night is {status}: {reason or 'it does not observe'}")
-            if status in (NightStatus.CLOSED, NightStatus.DONE):
+            if status in (NightStatus.CLOSED, NightStatus.DONE) and time.monotonic() > self._refuse_real_s:
                 raise Refused(f"{self._mine} needs an open dome, and the night is {status}: call obs.observe() first")
         if status is NightStatus.OBSERVING:
             if alert := self._alert_waits():
