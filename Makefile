@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help lab night test check bench clean screenshots
+.PHONY: help setup lab night test check bench drill clean screenshots
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ check: $(STAMP) ## lint, types, import contracts and tests
 
 bench: $(STAMP) ## run the benchmarks
 	@$(BIN)/python -m benchmarks
+
+drill: $(STAMP) ## the campaign of faults, promise by promise (an hour or more; see python -m drill --help)
+	@$(BIN)/python -m drill
 
 screenshots: $(STAMP) ## remake the pictures of the README
 	@$(BIN)/python -m pytest tests/browser --screenshots docs/pictures
