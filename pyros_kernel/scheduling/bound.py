@@ -65,24 +65,14 @@ def market(c: Candidates, reached: float, iterations: int = 400) -> Market:
     if not len(c.value):
         return Market(max(0.0, reached), 0.0, _CELL_S, np.zeros(1), np.zeros((0, 1)), np.zeros(0), np.zeros((0, 1)))
     prices = _Prices(c)
-    price: Floats = np.zeros(prices.cells + len(c.quota_s), dtype=np.float64)
-    # A night that is full has about one price: begin with the best of those that are the same everywhere.
+    nothing: Floats = np.zeros(prices.cells + len(c.quota_s), dtype=np.float64)
+    # A night that is full has about one price: the best of those that are the same everywhere is a good begin too.
     density = float((c.value / c.duration_s).max()) * _CELL_S
-    flat = [np.append(np.full(prices.cells, density * k / _FLAT), price[prices.cells :]) for k in range(_FLAT + 1)]
-    best, best_price = min(((prices.bound(p)[0], p) for p in flat), key=lambda pair: pair[0])
-    price, step, waited = best_price, 1.0, 0
-    for _ in range(iterations):
-        bound, slope = prices.bound(price)
-        waited = 0 if bound < best * (1 - 1e-4) else waited + 1
-        if bound < best:
-            best, best_price = bound, price
-        if waited > _PATIENCE:
-            step, waited = step / 2, 0
-        norm = float(slope @ slope)
-        if norm == 0 or best <= reached * (1 + 1e-9) or step < 1e-3:
-            break
-        price = np.maximum(price - slope * (step * (bound - reached) / norm), 0.0)
-    return prices.market(best_price, max(best, reached))
+    flat = [np.append(np.full(prices.cells, density * k / _FLAT), nothing[prices.cells :]) for k in range(1, _FLAT + 1)]
+    level = min(flat, key=lambda p: prices.bound(p)[0])
+    found = [prices.lowered(price, reached, iterations) for price in (nothing, level)]
+    bound, price = min(found, key=lambda pair: pair[0])
+    return prices.market(price, max(bound, reached))
 
 
 class _Prices:
@@ -125,6 +115,23 @@ class _Prices:
             return bound, self._ones - asked
         use = np.bincount(c.quota_of[taken] + 1, c.duration_s[taken], minlength=len(excess) + 1)[1:]
         return bound, np.concatenate([self._ones - asked, (c.quota_s - use) / _QUOTA_S])
+
+    def lowered(self, price: Floats, reached: float, iterations: int) -> tuple[float, Floats]:
+        """Lower the bound from a price on; give the best one found, and its price."""
+        best, best_price = np.inf, price
+        step, waited = 1.0, 0
+        for _ in range(iterations):
+            bound, slope = self.bound(price)
+            waited = 0 if bound < best * (1 - 1e-4) else waited + 1
+            if bound < best:
+                best, best_price = bound, price
+            if waited > _PATIENCE:
+                step, waited = step / 2, 0
+            norm = float(slope @ slope)
+            if norm == 0 or best <= reached * (1 + 1e-9) or step < 1e-3:
+                break
+            price = np.maximum(price - slope * (step * (bound - reached) / norm), 0.0)
+        return best, best_price
 
     def market(self, price: Floats, bound: float) -> Market:
         """Say what everything costs and gains at a price."""

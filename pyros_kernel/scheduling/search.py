@@ -23,7 +23,7 @@ POWERS = (0.5, 0.75, 0.9, 1.0, 1.1)
 _WARMTH = 0.004  # of the value, at the start: by so much a step may make it worse
 _WHOLE = ((3, 4), (10, 8))  # width and spread of the first beams, over the whole night
 _SHORT = 60  # steps of a search for quality at the same value
-_EACH = 48  # after so many parts comes a whole night with noise
+_EACH = 12  # after so many parts comes a whole night with noise
 
 
 def greedy(c: Candidates) -> Route:
