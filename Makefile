@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab night test check bench drill clean screenshots
+.PHONY: help setup lab night test retest check bench drill clean screenshots
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ night: setup ## run a whole simulated night without a browser
 
 test: $(STAMP) ## run all tests
 	@$(BIN)/python -m pytest
+
+retest: $(STAMP) ## run once more the tests that failed last time, alone
+	@$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 check: $(STAMP) ## lint, types, import contracts and tests
 	@$(BIN)/ruff check .

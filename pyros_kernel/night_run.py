@@ -7,7 +7,8 @@ from collections.abc import Generator
 from typing import Any
 
 from pyros_kernel.agents.wishes import Wishes
-from pyros_kernel.view import View
+from pyros_kernel.services import Services
+from pyros_kernel.store import Night, StoreError
 
 _LOOK_REAL_S = 0.1
 
@@ -15,14 +16,19 @@ _LOOK_REAL_S = 0.1
 class NightRun:
     """Follow a night; nothing of it ends when this handle does."""
 
-    def __init__(self, wishes: Wishes, view: View) -> None:
-        self._wishes, self._view = wishes, view
+    def __init__(self, wishes: Wishes, services: Services) -> None:
+        self._wishes, self._services = wishes, services
+        self._last = ""
 
     @property
     def status(self) -> str:
-        """Where the night stands."""
-        night = self._view.snapshot().night
-        return night.status if night else "unknown"
+        """Where the night stands; once the observatory is stopped, where it stood when last asked."""
+        try:
+            with self._services.store.session(read_only=True) as session:
+                self._last = session.get_one(Night, self._services.night_id).status.value
+        except StoreError:  # closed with the observatory
+            return self._last
+        return self._last
 
     @property
     def ended(self) -> bool:
@@ -49,5 +55,4 @@ class NightRun:
         return self.status
 
     def __repr__(self) -> str:
-        night = self._view.snapshot().night
-        return f"<Night {night.name}: {night.status}>" if night else "<Night>"
+        return f"<Night {self._services.night_name}: {self.status}>"

@@ -35,6 +35,7 @@ from pyros_kernel.opening import (
     open_services,
     set_aside,
 )
+from pyros_kernel.recipes import end_all, running
 from pyros_kernel.report import summarise, write_report
 from pyros_kernel.safety.guarded import Guarded
 from pyros_kernel.services import Services
@@ -167,6 +168,7 @@ class Observatory:
                 stack.callback(self._collect_defects, services)
                 stack.callback(host.stop_all)
                 host.start_all()
+                stack.callback(end_all, services, "the observatory goes down", resumable=True)
                 self._services, self._host, self._view = services, host, View(services, host)
                 self._stack = stack.pop_all()
             atexit.register(self.stop)
@@ -209,9 +211,8 @@ class Observatory:
         :raises NotStarted: if the observatory is not started
         """
         self._tell(Majordome.MSG_OBSERVE)
-        assert self._view is not None  # _tell saw to it
         self._wishes.ended.clear()
-        return NightRun(self._wishes, self._view)
+        return NightRun(self._wishes, self.services)
 
     def pause(self, reason: str = "by hand") -> None:
         """Interrupt what runs and hold; the dome stays open while it is safe."""
@@ -226,8 +227,10 @@ class Observatory:
         self._tell(Majordome.MSG_STOP_NIGHT, {"reason": reason})
 
     def abort(self, reason: str = "aborted by hand") -> None:
-        """Stop all motion and exposures now, and hold."""
+        """Stop all motion and exposures now, end recipes, and hold."""
         self._tell(Majordome.MSG_ABORT, {"reason": reason})
+        for run in running(self.services):
+            run.abort(reason)
 
     # ------------------------------------------------------------------ what it has
 

@@ -28,9 +28,7 @@ def turn_dome(target: SkyCoord, services: Services) -> Operation[object]:
 
     :raises InstrumentError: if the dome refused
     """
-    degrees = azimuth(
-        float(target.icrs.ra.deg), float(target.icrs.dec.deg), services.sky, services.clock.unix_s()
-    )
+    degrees = azimuth(float(target.icrs.ra.deg), float(target.icrs.dec.deg), services.sky, services.clock.unix_s())
     return services.devices.dome.move_to(float(degrees) * u.deg)  # type: ignore[return-value]
 
 
