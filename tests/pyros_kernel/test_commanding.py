@@ -47,7 +47,8 @@ def test_a_dome_that_somebody_closed_ends_the_sequence_and_is_opened_again(obs: 
     line = Line("dome", obs.services.devices.members["dome"].instrument.address, 2.0)
     line.ask("DO", "CLOSE")
     line.close()
-    until(lambda: status(obs) != "observing", "it is noticed")
+    # The pause may last less than a look at the status: the log keeps it.
+    until(lambda: any("somebody closed the dome" in line.text for line in obs.snapshot().log), "it is noticed")
     until(lambda: status(obs) == "observing" and shutter(obs) is Shutter.OPEN, "opened again")
     assert not [s for s in obs.snapshot().placed if s.status == "failed"]
 

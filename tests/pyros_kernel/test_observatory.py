@@ -171,8 +171,8 @@ def test_an_alert_interrupts_and_the_telescope_slews(tmp_path: Path) -> None:
         until(
             lambda: any(s.is_alert and s.status == "executing" for s in obs.snapshot().placed), "the burst is observed"
         )
+        until(lambda: obs.snapshot().alerts[0].status == "observing", "the alert says so too")
         alert = obs.snapshot().alerts[0]
-        assert alert.status == "observing"
         steps = [alert.steps[step] for step in ("stored", "acknowledged", "decided", "interrupted", "slew_sent")]
         assert steps[0] <= steps[1] and steps[2] <= steps[3] <= steps[4]
         assert obs.alerts.send(BURST).ack, "a copy is acknowledged"
