@@ -151,6 +151,7 @@ def test_the_night_s_use_is_told_and_drawn(spm: Sky) -> None:
 
 def test_astroplan_s_objects_in_and_out(spm: Sky) -> None:
     import astroplan
+
     from pyros_kernel.scheduling.convention import NotUnderstood, blocks_of, schedule_of
 
     dusk, dawn = spm.night.dusk, spm.night.dawn
