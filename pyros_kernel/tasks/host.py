@@ -7,6 +7,7 @@ without threads and connections, so that forking is safe; a process of its own l
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import logging
 import os
@@ -30,6 +31,7 @@ SWEEPER = "-sweeper"
 _LOOK_REAL_S = 0.5
 _FIRST_PAUSE_REAL_S, _LAST_PAUSE_REAL_S = 0.5, 30.0
 _TAKEN_PAUSE_REAL_S = 2.0
+_PR_SET_CHILD_SUBREAPER = 36  # of <sys/prctl.h>
 _STEADY_REAL_S = 30.0  # who lives so long starts again without a pause
 
 
@@ -67,6 +69,7 @@ class Host:
         signal.signal(signal.SIGTERM, self._on_end)
         signal.signal(signal.SIGINT, self._on_end)
         signal.signal(signal.SIGCHLD, self._on_child)
+        _adopt_orphans()
         try:
             while not self._ending:
                 self._start_due()
@@ -166,6 +169,8 @@ class Host:
             logger.error("%s did not end: killed", child.name)
             os.kill(child.pid, signal.SIGKILL)
             os.waitpid(child.pid, 0)
+        while time.monotonic() < deadline and not _childless():  # the workers' own processes, which came to us
+            time.sleep(0.02)
 
     def _write_state(self) -> None:
         text = json.dumps(
@@ -181,6 +186,22 @@ class Host:
             part.write_text(text, encoding="utf-8")
             part.replace(self._path)
             self._written = text
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of processes whose parent dies below this one, so that none outlives it unseen."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        logger.warning("processes of a worker that dies are not waited for: %s", os.strerror(ctypes.get_errno()))
+
+
+def _childless() -> bool:
+    """Reap what ended, and tell whether nobody is left."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
 
 
 def _ended(pid: int) -> bool:
