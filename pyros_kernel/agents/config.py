@@ -10,11 +10,13 @@ import socket
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from pyros_kernel.agents.errors import ConfigError, UnknownAgent
+from pyros_kernel.agents.keys import FILE_NAME as KEY_FILE
+from pyros_kernel.agents.keys import Keys
 from pyros_kernel.agents.names import NAMES
 from pyros_kernel.settings import Settings
 
@@ -23,10 +25,14 @@ FILE_NAME = "pyros_agent_config.ini"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an agent listens."""
+    """Where an agent listens.
+
+    :param keys: with which those who speak over the network prove who they are; this machine needs none
+    """
 
     ip: str
     port: int
+    keys: Keys | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
@@ -35,6 +41,25 @@ class Address:
     def endpoint(self) -> str:
         """The address as ZeroMQ writes it."""
         return f"tcp://{self}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return ipaddress.ip_address(self.ip).is_loopback
+
+    def needed_keys(self) -> Keys | None:
+        """Give the keys that a connection must have; None where it needs none.
+
+        :raises ConfigError: if it is reached over the network, and there are none
+        """
+        if self.is_local:
+            return None
+        if self.keys is None:
+            raise ConfigError(
+                f"{self} is reached over the network, where agents authenticate and encrypt, and has no key: make one "
+                f"with `pyros keys`, and copy it ({KEY_FILE}) next to the agents' ini file on each machine"
+            )
+        return self.keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +118,7 @@ class AgentConfig:
 
     @classmethod
     def read(cls, path: Path | str) -> AgentConfig:
-        """Read the ini file: a section per agent, with ``ip`` and ``port``.
+        """Read the ini file: a section per agent, with ``ip`` and ``port``; and the agents' key beside it, if needed.
 
         :raises ConfigError: if it can't be read, naming file, section and option
         """
@@ -104,7 +129,12 @@ class AgentConfig:
             raise ConfigError(f"{path}: can't be read: {error.strerror}") from None
         except (configparser.Error, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: is not an ini file: {error}") from None
-        return cls({name: _address(path, parser[name]) for name in parser.sections()}, str(path))
+        addresses = {name: _address(path, parser[name]) for name in parser.sections()}
+        key_file = Path(path).with_name(KEY_FILE)
+        if key_file.exists() and not all(address.is_local for address in addresses.values()):
+            keys = Keys.read(key_file)
+            addresses = {name: a if a.is_local else replace(a, keys=keys) for name, a in addresses.items()}
+        return cls(addresses, str(path))
 
     def write(self, path: Path | str) -> None:
         """Write the ini file, complete or not at all."""

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pyros_kernel.agents.config import AgentConfig, current
-from pyros_kernel.agents.errors import NotDelivered, Refused
+from pyros_kernel.agents.errors import ConfigError, NotDelivered, Refused
 from pyros_kernel.agents.names import SHUTDOWN, STATUS, WATCHER
 from pyros_kernel.agents.sender import Sender
 from pyros_kernel.agents.transport import answers
@@ -36,7 +36,7 @@ def _status(config: AgentConfig, name: str, timeout_s: float) -> dict[str, Any]:
         return {**known, "state": "stopped"}
     try:
         return {**Sender.ask(name, STATUS, timeout_s=timeout_s, config=config), "address": str(address)}
-    except (NotDelivered, Refused) as error:
+    except (ConfigError, NotDelivered, Refused) as error:
         return {**known, "state": "unknown", "last_error": str(error)}
 
 
@@ -56,7 +56,7 @@ def shutdown_all(config: AgentConfig | None = None, *, timeout_s: float = 5.0) -
         try:
             left_s = max(0.1, end_s - time.monotonic())
             Sender.send_to(name, SHUTDOWN, timeout_s=min(1.0, left_s), config=config)
-        except (NotDelivered, Refused) as error:
+        except (ConfigError, NotDelivered, Refused) as error:
             outcome[name] = str(error)
         else:
             outcome[name] = "took the message but still runs"

@@ -13,7 +13,7 @@ import zmq
 
 from pyros_kernel.agents.config import Address
 from pyros_kernel.agents.message import BadMessage, Message, Reply
-from pyros_kernel.agents.transport import hang_up, listen
+from pyros_kernel.agents.transport import Listener
 
 _TICK_MS = 500
 _AT_ONCE = 100  # messages taken between two looks at the clock
@@ -38,15 +38,16 @@ class Receiver:
         self._lock = threading.Lock()
         self._wake: int | None = None
         self._woken = -1
-        self._socket: zmq.Socket[Any] | None = None
+        self._listener: Listener | None = None
         self.beat = time.monotonic()
 
     def start(self) -> None:
         """Listen, from now on.
 
         :raises zmq.ZMQError: if the address can't be listened on
+        :raises ConfigError: if the network reaches it, and there is no key
         """
-        self._socket = listen(self._address)
+        self._listener = Listener(self._address)
         self._woken, self._wake = os.pipe()
         self._thread.start()
 
@@ -65,18 +66,18 @@ class Receiver:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        listener = self._socket
+        listener = self._listener
         assert listener is not None
         poller = zmq.Poller()
-        poller.register(listener, zmq.POLLIN)
+        poller.register(listener.socket, zmq.POLLIN)
         poller.register(self._woken, zmq.POLLIN)
         try:
             while not self._stopping.is_set():
                 self.beat = time.monotonic()
-                self._once(poller, listener)
+                self._once(poller, listener.socket)
         finally:
             os.close(self._woken)
-            hang_up(listener)
+            listener.close()
 
     def _once(self, poller: zmq.Poller, listener: zmq.Socket[Any]) -> None:
         try:

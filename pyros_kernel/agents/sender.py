@@ -6,6 +6,7 @@ import atexit
 import os
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import zmq
@@ -75,6 +76,7 @@ def exchange(address: Address, message: Message, timeout_s: float) -> Reply:
 
     :param timeout_s: real seconds
     :raises NotDelivered: if no answer came in time
+    :raises ConfigError: if it lies across the network, and there is no key
     """
     data = message.encode()
     began_s = time.monotonic()
@@ -82,7 +84,9 @@ def exchange(address: Address, message: Message, timeout_s: float) -> Reply:
     reply = None
     try:
         while reply is None and (left_s := began_s + timeout_s - time.monotonic()) > 0:
-            connection.send(data, zmq.NOBLOCK)
+            # One that wants a key, and was shown none, takes the connection away: then there is nowhere to send to.
+            with suppress(zmq.Again):
+                connection.send(data, zmq.NOBLOCK)
             reply = _reply_to(message.id, connection, time.monotonic() + min(left_s, _AGAIN_S))
     finally:
         if reply is None:
@@ -93,6 +97,8 @@ def exchange(address: Address, message: Message, timeout_s: float) -> Reply:
     if reply is None:
         waited_s = time.monotonic() - began_s
         heard = "listens but does not answer" if answers(address, _PROBE_S) else "does not listen"
+        if not address.is_local:
+            heard += " (or has another key than this machine)"
         raise NotDelivered(
             f"agent {message.to!r} {heard} at {address}: {message.name!r} given up after {waited_s:.2f} s"
         )
@@ -138,6 +144,7 @@ class Sender:
         :raises NotDelivered: if nobody took it in time
         :raises Refused: if the agent did not take it: inbox full, message unknown
         :raises UnknownAgent: if the ini file does not describe the agent
+        :raises ConfigError: if it lies across the network, and there is no key
         :raises BadMessage: if the payload is no JSON or too long
         """
         address = (config or current()).address(name)

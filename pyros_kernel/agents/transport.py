@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 import zmq
+from zmq.auth.thread import ThreadAuthenticator
 
 from pyros_kernel.agents.config import Address
 from pyros_kernel.agents.message import MAX_BYTES
@@ -27,33 +28,47 @@ def context() -> zmq.Context[Any]:
         return _contexts[os.getpid()]
 
 
-def listen(address: Address) -> zmq.Socket[Any]:
-    """Open a ROUTER socket on an address, in a context of its own; :func:`hang_up` closes both.
+class Listener:
+    """A ROUTER socket on an address, in a context of its own.
 
+    :param address: one that the network reaches lets in only who has the observatory's key
+    :raises ConfigError: if the network reaches it, and there is no key
     :raises zmq.ZMQError: if the address is taken or not of this machine
     """
-    listener = zmq.Context().socket(zmq.ROUTER)
-    try:
-        listener.setsockopt(zmq.LINGER, LINGER_MS)
-        listener.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
-        listener.setsockopt(zmq.HANDSHAKE_IVL, 2000)  # half a greeting doesn't keep a connection
-        listener.setsockopt(zmq.IPV6, ":" in address.ip)
-        listener.bind(address.endpoint)
-    except BaseException:
-        hang_up(listener)
-        raise
-    return listener
 
+    def __init__(self, address: Address) -> None:
+        keys = address.needed_keys()
+        self._context = zmq.Context()
+        self._gatekeeper: ThreadAuthenticator | None = None
+        self.socket: zmq.Socket[Any] = self._context.socket(zmq.ROUTER)
+        try:
+            self.socket.setsockopt(zmq.LINGER, LINGER_MS)
+            self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+            self.socket.setsockopt(zmq.HANDSHAKE_IVL, 2000)  # half a greeting doesn't keep a connection
+            self.socket.setsockopt(zmq.IPV6, ":" in address.ip)
+            if keys is not None:
+                # It must be there before the socket listens: without it ZeroMQ lets in whoever has any key at all.
+                self._gatekeeper = ThreadAuthenticator(self._context)
+                self._gatekeeper.start()
+                self._gatekeeper.configure_curve_callback(credentials_provider=keys)
+                self.socket.curve_secretkey = keys.secret
+                self.socket.curve_publickey = keys.public
+                self.socket.curve_server = True
+            self.socket.bind(address.endpoint)
+        except BaseException:
+            self.close()
+            raise
 
-def hang_up(listener: zmq.Socket[Any]) -> None:
-    """Close what :func:`listen` opened, and return when the last answer is out and the address free.
+    def close(self) -> None:
+        """Return when the last answer is out and the address free.
 
-    Only the end of its context tells when that is: closing alone happens in the background, and a process that
-    exits meanwhile takes the answer with it.
-    """
-    own_context = listener.context
-    listener.close()
-    own_context.term()
+        Only the end of its context tells when that is: closing alone happens in the background, and a process that
+        exits meanwhile takes the answer with it.
+        """
+        self.socket.close()
+        if self._gatekeeper is not None:
+            self._gatekeeper.stop()
+        self._context.term()
 
 
 def dial(address: Address) -> zmq.Socket[Any]:
@@ -61,12 +76,17 @@ def dial(address: Address) -> zmq.Socket[Any]:
 
     ZMQ_IMMEDIATE stays off: with it, a connection that breaks takes along the answer that had just arrived
     (seen with libzmq 4.3.5 in one of twenty shutdowns).
+
+    :raises ConfigError: if it lies across the network, and there is no key
     """
+    keys = address.needed_keys()
     dealer = context().socket(zmq.DEALER)
     dealer.setsockopt(zmq.LINGER, 0)
     dealer.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
     dealer.setsockopt(zmq.RECONNECT_IVL, 20)
     dealer.setsockopt(zmq.IPV6, ":" in address.ip)
+    if keys is not None:
+        dealer.curve_publickey, dealer.curve_secretkey, dealer.curve_serverkey = keys.public, keys.secret, keys.public
     dealer.connect(address.endpoint)
     return dealer
 

@@ -23,6 +23,7 @@ from pyros_kernel.agents import (
     UnknownAgent,
 )
 from pyros_kernel.agents.config import Address
+from pyros_kernel.agents.keys import Keys
 from pyros_kernel.agents.message import Reply
 from pyros_kernel.agents.sender import exchange
 from pyros_kernel.clock import ManualClock
@@ -276,7 +277,7 @@ def test_a_port_held_by_another_program_names_its_process(config: AgentConfig) -
 
 
 def test_an_address_of_another_machine_is_a_config_error() -> None:
-    config = AgentConfig({Agent.MAJORDOME: Address("192.0.2.1", 5550)})
+    config = AgentConfig({Agent.MAJORDOME: Address("192.0.2.1", 5550, Keys.make())})
     with pytest.raises(ConfigError, match=r"can't listen at 192\.0\.2\.1:5550"):
         Agent(Agent.MAJORDOME, config=config).start()
 

@@ -13,7 +13,7 @@ import zmq
 from pyros_kernel.agents import Agent, AgentConfig, BadMessage, NotDelivered, Sender
 from pyros_kernel.agents.message import MAX_BYTES, Message, Reply
 from pyros_kernel.agents.sender import exchange
-from pyros_kernel.agents.transport import dial, hang_up, listen
+from pyros_kernel.agents.transport import Listener, dial
 
 Until = Callable[..., None]
 
@@ -105,12 +105,12 @@ def test_a_long_payload_arrives_whole_and_a_longer_one_is_not_sent(
 
 
 def test_a_listener_that_never_answers_is_not_taken_for_an_agent(config: AgentConfig) -> None:
-    mute = listen(config.address(Agent.SCHEDULER))
+    mute = Listener(config.address(Agent.SCHEDULER))
     try:
         with pytest.raises(NotDelivered, match=r"'scheduler' listens but does not answer at 127\.0\.0\.1:\d+"):
             Sender.send_to(Agent.SCHEDULER, "Hello", timeout_s=0.2)
     finally:
-        hang_up(mute)
+        mute.close()
 
 
 def test_a_message_given_up_does_not_arrive_later(config: AgentConfig, until: Until) -> None:
@@ -157,15 +157,15 @@ def test_an_answer_lost_with_its_connection_is_asked_for_again_under_the_same_id
 
     def serve() -> None:
         for last in (False, True):
-            listener = listen(address)
+            listener = Listener(address)
             try:
-                assert listener.poll(10_000)
-                peer, data = listener.recv_multipart()
+                assert listener.socket.poll(10_000)
+                peer, data = listener.socket.recv_multipart()
                 ids.append(Message.decode(data).id)
                 if last:
-                    listener.send_multipart([peer, Reply(ids[-1], taken=True).encode()])
+                    listener.socket.send_multipart([peer, Reply(ids[-1], taken=True).encode()])
             finally:
-                hang_up(listener)
+                listener.close()
 
     server = threading.Thread(target=serve)
     server.start()
