@@ -32,11 +32,13 @@ test: $(STAMP) ## run all tests
 retest: $(STAMP) ## run once more the tests that failed last time, alone
 	@$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
-check: $(STAMP) ## lint, types, import contracts and tests
+check: $(STAMP) ## lint, types, import contracts, security and tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
 	@$(BIN)/lint-imports
+	@$(BIN)/bandit -q -c pyproject.toml -r pyros_kernel widgets instruments simulators drill security
+	@$(BIN)/python -m security
 	@$(BIN)/python -m pytest
 
 bench: $(STAMP) ## run the benchmarks

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape, quoteattr  # nosec B406
 
 MAX_ELEMENT_BYTES = 512 * 1024 * 1024  # an image of 16k by 16k pixels in base64 takes 0.7 of it
 

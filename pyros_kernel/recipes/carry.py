@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import inspect
-import pickle
+import pickle  # nosec B403
 import textwrap
 from collections.abc import Callable
 from types import FunctionType, ModuleType

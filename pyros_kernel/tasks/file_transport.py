@@ -105,7 +105,7 @@ class Channel(VirtualChannel):
         directory = self._exchange(exchange)
         directory.mkdir(parents=True, exist_ok=True)
         text = json.dumps([routing_key, pattern or "", queue])
-        path = directory / f"{hashlib.sha1(text.encode()).hexdigest()}.json"
+        path = directory / f"{hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()}.json"
         part = self._spool.root / "new" / f"{id(self)}-{path.name}"
         part.write_text(text, encoding="utf-8")
         part.rename(path)
@@ -117,7 +117,9 @@ class Channel(VirtualChannel):
 
     def _delete(self, queue: str, exchange: str, routing_key: str, pattern: str | None, *_: Any, **__: Any) -> None:
         text = json.dumps([routing_key, pattern or "", queue])
-        (self._exchange(exchange) / f"{hashlib.sha1(text.encode()).hexdigest()}.json").unlink(missing_ok=True)
+        (self._exchange(exchange) / f"{hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()}.json").unlink(
+            missing_ok=True
+        )
         self._spool.remove(queue)
         self.connection.forget(self._spool.root / "queues" / quote(queue, safe=""))
 

@@ -1,0 +1,1 @@
+"""What can be checked of the installed packages without a network."""
