@@ -172,6 +172,10 @@ class AlertManager(Agent):
                 broadcaster.publish(received.packet.raw)
         self._count(reaction.status)
         logger.info("alert %s: %s: %s", received.packet.ivorn, reaction.status, reaction.reason)
+        if reaction.withdrawn:
+            reason = f"retracted by {received.packet.ivorn}"
+            payload = {"sequence_ids": list(reaction.withdrawn), "reason": reason}
+            self._tell(received, Majordome.MSG_WITHDRAW, payload)
         sequence = reaction.sequence
         if sequence is None:
             return
@@ -179,16 +183,14 @@ class AlertManager(Agent):
             "sequence_id": sequence.id,
             "steps": received.steps,
         }
+        self._tell(received, Majordome.MSG_TARGET_OF_OPPORTUNITY, payload)
+
+    def _tell(self, received: Received, what: str, payload: dict[str, Any]) -> None:
         try:
-            Sender.send_to(
-                Agent.MAJORDOME,
-                Majordome.MSG_TARGET_OF_OPPORTUNITY,
-                payload,
-                timeout_s=_TELL_TIMEOUT_S,
-                config=self.config,
-            )
+            Sender.send_to(Agent.MAJORDOME, what, payload, timeout_s=_TELL_TIMEOUT_S, config=self.config)
         except (NotDelivered, Refused, UnknownAgent) as error:
-            logger.warning("alert %d is scheduled like other requests: %s", received.alert_id, error)
+            # The store has it: the next schedule holds what was requested, and not what was withdrawn.
+            logger.warning("alert %d: %r waits for the next schedule: %s", received.alert_id, what, error)
 
     def _point_at_once(self, received: Received) -> None:
         """Send the telescope to a new event before its request is written: that takes 3 ms."""

@@ -55,6 +55,7 @@ class Majordome(Agent):
     MSG_ABORT = "Abort"
     MSG_SCHEDULE_READY = "Schedule ready"
     MSG_TARGET_OF_OPPORTUNITY = "Target of opportunity"
+    MSG_WITHDRAW = "Withdraw"
 
     def __init__(self, services: Services, wishes: Wishes, *, config: AgentConfig | None = None) -> None:
         super().__init__(Agent.MAJORDOME, config=config, clock=services.clock)
@@ -65,7 +66,8 @@ class Majordome(Agent):
         self.actions_by_message[self.MSG_ABORT] = self.abort
         self.actions_by_message[self.MSG_SCHEDULE_READY] = self.schedule_ready
         self.actions_by_message[self.MSG_TARGET_OF_OPPORTUNITY] = self.target_of_opportunity
-        self.urgent |= {self.MSG_TARGET_OF_OPPORTUNITY, self.MSG_ABORT}
+        self.actions_by_message[self.MSG_WITHDRAW] = self.withdraw
+        self.urgent |= {self.MSG_TARGET_OF_OPPORTUNITY, self.MSG_ABORT, self.MSG_WITHDRAW}
         self._services, self._wishes = services, wishes
         self.machine = NightMachine(services, wishes, self.stopping, config)
         self._moving = threading.Lock()  # held while something is decided about the telescope and sent to it
@@ -160,6 +162,10 @@ class Majordome(Agent):
             logger.warning("alert %d is not observed at once: %s", alert_id, pointed.why_not)
             self.machine.agenda.ask(f"alert {alert_id}: {pointed.why_not}")
 
+    def withdraw(self, message: Message) -> None:
+        """End at once what is observed of a withdrawn request, and take the rest of it out of the agenda."""
+        self.machine.withdraw({int(i) for i in message.payload["sequence_ids"]}, str(message.payload["reason"]))
+
     def _wait_for_end(self, sequence_id: int, interrupted: Running | None) -> None:
         """Wait until the machine has put away what ran, if that was this very sequence: it begins anew then."""
         if interrupted is None or interrupted.sequence_id != sequence_id:
@@ -239,9 +245,11 @@ class Majordome(Agent):
                 logger.error("alert %d is not in the store", alert_id)
                 return
             alert.steps = {**alert.steps, **{step: round(ms, 3) for step, ms in steps.items()}}
+            if alert.status is not AlertStatus.ACCEPTED:
+                return  # it was retracted meanwhile
             if why_not:
                 alert.reason = f"not observed at once: {why_not}"
-            elif alert.status is AlertStatus.ACCEPTED:
+            else:
                 alert.become(AlertStatus.OBSERVING, "")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from instruments import InstrumentError, Operation, Shutter, TelescopeState
@@ -106,6 +107,17 @@ class NightMachine:
         """Observe an alert's sequence next; its slew is under way already."""
         with self._choosing:
             self._alert = (sequence_id, slew)
+        self.wake.set()
+
+    def withdraw(self, sequence_ids: Collection[int], reason: str) -> None:
+        """Observe none of these: interrupt the one that runs, forget the others."""
+        with self._choosing:
+            if self._alert is not None and self._alert[0] in sequence_ids:
+                self._alert = None
+            for sequence_id in sequence_ids:
+                self.agenda.take(sequence_id)
+            if self.running is not None and self.running.sequence_id in sequence_ids:
+                self.running.cancelled.set(reason)
         self.wake.set()
 
     def _closed(self) -> None:

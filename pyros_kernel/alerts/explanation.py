@@ -53,7 +53,8 @@ def explain(store: Store, packet: Packet, clock: Clock, why_not: WhyNot | None =
     if packet.schema_error:
         reasons.append(f"it breaks the schema of VOEvent 2.0: {packet.schema_error}")
     if packet.is_retraction and not packet.is_test:
-        outcome = f"withdraws {name}" if name else "kept, should what it retracts still come"
+        ends = f"withdraws {name}: what runs of it is interrupted"
+        outcome = ends if name else "kept, should what it retracts still come"
         return Explanation(packet.title, outcome, "", tuple(reasons))
     if retraction:
         return Explanation(packet.title, "ignored", "", (f"it was retracted before, by {retraction}", *reasons))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from pyros_kernel.alerts.event import RETRACTS, find_request_id, retracted_by
 from pyros_kernel.alerts.packet import Packet
 from pyros_kernel.alerts.request import (
+    UNENDED,
     UnusableStrategy,
     change_request,
     make_request,
@@ -39,12 +40,14 @@ class Reaction:
 
     :param reason: why, in words
     :param sequence: what is to be observed now, detached; None if nothing new is
+    :param withdrawn: ids of the sequences that must not be observed any more; one of them may be running
     """
 
     alert_id: int
     status: AlertStatus
     reason: str
     sequence: Sequence | None
+    withdrawn: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,38 +108,49 @@ def react(
         alert = session.get_one(Alert, alert_id)
         if alert.status is not AlertStatus.RECEIVED:
             return Reaction(alert_id, alert.status, alert.reason, None)
-        sequence = _decide(session, alert, packet, now_s, note, why_not)
+        now = datetime.fromtimestamp(now_s, UTC)
+        request_id = find_request_id(session, alert.id, packet, now)
+        request = None if request_id is None else session.get(Request, request_id)
+        sequence, withdrawn = None, ()
+        if packet.is_retraction and not packet.is_test:
+            withdrawn = _retract(session, alert, packet, request)
+        elif retraction := retracted_by(session, packet, now):
+            alert.become(AlertStatus.RETRACTED, f"retracted before it came, by {retraction}")
+        else:
+            sequence = _decide(session, alert, packet, request, now, note, why_not)
         alert.steps = {**alert.steps, **note("requested" if sequence else "decided")}
-        return Reaction(alert_id, alert.status, alert.reason, sequence)
+        return Reaction(alert_id, alert.status, alert.reason, sequence, withdrawn)
+
+
+def _retract(session: Session, alert: Alert, packet: Packet, request: Request | None) -> tuple[int, ...]:
+    """Withdraw the request of a retracted event; give the ids of the sequences that end with it."""
+    cited = [c.ivorn for c in packet.citations]
+    if request is None:
+        # What it retracts may still be under way.
+        alert.become(AlertStatus.IGNORED, f"{RETRACTS} what is not known: {', '.join(cited)}; it is a retraction")
+        return ()
+    withdrawn = withdraw_request(session, alert, request, cited)
+    if request.status is RequestStatus.CANCELLED:
+        alert.become(AlertStatus.IGNORED, f"{RETRACTS} {request.name}: {len(withdrawn)} sequences withdrawn")
+    else:
+        why = "others stand by it" if request.status in UNENDED else f"it is {request.status} already"
+        alert.become(AlertStatus.IGNORED, f"{RETRACTS} its own part of {request.name}, which stays: {why}")
+    return tuple(sequence.id for sequence in withdrawn)
 
 
 def _decide(
     session: Session,
     alert: Alert,
     packet: Packet,
-    now_s: float,
+    request: Request | None,
+    now: datetime,
     note: Callable[[str], object],
     why_not: WhyNot | None,
 ) -> Sequence | None:
-    now = datetime.fromtimestamp(now_s, UTC)
-    request_id = find_request_id(session, alert.id, packet, now)
-    request = None if request_id is None else session.get(Request, request_id)
-    if packet.is_retraction and not packet.is_test:
-        if request is None:
-            # What it retracts may still be under way.
-            cited = ", ".join(c.ivorn for c in packet.citations)
-            alert.become(AlertStatus.IGNORED, f"{RETRACTS} what is not known: {cited}; it is a retraction")
-            return None
-        count = withdraw_request(session, alert, request)
-        alert.become(AlertStatus.IGNORED, f"{RETRACTS} {request.name}: {count} sequences cancelled")
-        return None
-    if retraction := retracted_by(session, packet, now):
-        alert.become(AlertStatus.RETRACTED, f"retracted before it came, by {retraction}")
-        return None
     strategies = list(session.scalars(select(Strategy)))
     unusable: list[str] = []
     while True:
-        decision = decide(packet, strategies, now_s, why_not)
+        decision = decide(packet, strategies, now.timestamp(), why_not)
         note("decided")
         if decision.strategy is None:
             alert.become(AlertStatus.IGNORED, "; ".join((*unusable, *decision.reasons)))

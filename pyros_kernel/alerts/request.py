@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Sequence as Listing
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,7 +42,7 @@ _LIMITS = {"min_altitude_deg", "max_sun_altitude_deg", "min_moon_separation_deg"
 _UNBEGUN = {SequenceStatus.DRAFT, SequenceStatus.OBSERVABLE, SequenceStatus.PLANNED}
 # Nearer than this the telescope stays where it is: a frame is lost by moving, and nothing is gained.
 _RECENTRE_DEG = 10 / 3600
-_ENDED = {RequestStatus.COMPLETE, RequestStatus.FAILED, RequestStatus.CANCELLED}
+UNENDED = {RequestStatus.DRAFT, RequestStatus.SUBMITTED, RequestStatus.EXECUTING}
 
 
 class UnusableStrategy(Exception):
@@ -144,21 +145,31 @@ def _moves(sequence: Sequence, alert: Alert) -> bool:
     return separation_deg(sequence.ra_deg, sequence.dec_deg, alert.ra_deg, alert.dec_deg) > _RECENTRE_DEG
 
 
-def withdraw_request(session: Session, alert: Alert, request: Request) -> int:
-    """Cancel what has not begun of a request whose event was retracted; what runs is not interrupted.
+def withdraw_request(session: Session, alert: Alert, request: Request, cited: Collection[str]) -> Listing[Sequence]:
+    """Close a request whose event was retracted, unless it has ended, or another satellite stands by it.
 
-    :return: how many sequences were cancelled
+    What has not begun is cancelled; whoever runs the night interrupts what runs, and keeps its images.
+
+    :param alert: the retraction
+    :param cited: IVORNs that it names
+    :return: the sequences that must not be observed any more
     """
     reason = f"retracted by {alert.ivorn}"
-    cancelled = [s for s in request.sequences if s.status in _UNBEGUN]
-    for sequence in cancelled:
-        sequence.become(SequenceStatus.CANCELLED, reason)
-    if len(cancelled) == len(request.sequences) and request.status not in _ENDED:
-        request.become(RequestStatus.CANCELLED, reason)
+    others_stand = False
     for earlier in session.scalars(select(Alert).where(Alert.request_id == request.id, Alert.id != alert.id)):
-        if earlier.status is not AlertStatus.RETRACTED:
+        if earlier.status is AlertStatus.RETRACTED:
+            continue
+        if earlier.stream == alert.stream or earlier.ivorn in cited:
             earlier.become(AlertStatus.RETRACTED, reason)
-    return len(cancelled)
+        else:
+            others_stand = True
+    if others_stand or request.status not in UNENDED:
+        return []
+    unbegun = [s for s in request.sequences if s.status in _UNBEGUN]
+    for sequence in unbegun:
+        sequence.become(SequenceStatus.CANCELLED, reason)
+    request.become(RequestStatus.CANCELLED, reason)
+    return unbegun + [s for s in request.sequences if s.status is SequenceStatus.EXECUTING]
 
 
 def _named(session: Session, model: Any, column: Any, name: str, strategy: Strategy) -> Any:

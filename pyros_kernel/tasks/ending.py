@@ -9,6 +9,7 @@ from sqlalchemy import select
 from pyros_kernel.report import write_report, write_summary
 from pyros_kernel.services import Services
 from pyros_kernel.store import Alert, AlertStatus, PlanStatus, RequestKind, Sequence, SequenceStatus, Store
+from pyros_kernel.tasks.sequence import after_interruption
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def after_sequence(sequence_id: int, outcome: SequenceStatus | None, services: S
             sequence.become(SequenceStatus.FAILED, "it ended by a defect: see the log")
         ended = sequence.status
         if ended is SequenceStatus.INTERRUPTED:
-            sequence.become(SequenceStatus.OBSERVABLE, f"to be scheduled again, was interrupted: {sequence.reason}")
+            after_interruption(sequence)
         if sequence.request.kind is not RequestKind.ALERT or ended not in _OUTCOMES:
             return
         for alert in session.scalars(select(Alert).where(Alert.request_id == sequence.request_id)):
@@ -47,7 +48,7 @@ def put_back(store: Store, sequence_id: int, why: str) -> None:
         if sequence.status is not SequenceStatus.EXECUTING:
             return
         sequence.become(SequenceStatus.INTERRUPTED, why)
-        sequence.become(SequenceStatus.OBSERVABLE, f"to be scheduled again: {why}")
+        after_interruption(sequence)
         for plan in (p for album in sequence.albums for p in album.plans if p.status is PlanStatus.EXECUTING):
             plan.become(PlanStatus.INTERRUPTED, why)
     logger.warning("sequence %d is to be scheduled again: %s", sequence_id, why)

@@ -30,10 +30,14 @@ def execute_sequence(
     """Observe a sequence, and record how it ended; never raises for what the sky or an instrument does.
 
     :param slew: the slew to its target, if it is under way already
-    :return: EXECUTED, INTERRUPTED (cancelled; its images are kept) or FAILED; the store has the reason
+    :return: EXECUTED, INTERRUPTED (cancelled; its images are kept) or FAILED; the store has the reason.
+        CANCELLED if it was withdrawn before it began
     """
     with services.store.session() as session:
         sequence = session.get_one(Sequence, sequence_id)
+        if sequence.status is SequenceStatus.CANCELLED:
+            logger.info("sequence %s: not started, %s", sequence.name, sequence.reason)
+            return SequenceStatus.CANCELLED
         sequence.become(SequenceStatus.EXECUTING)
         sequence.started, sequence.ended = _now(services), None
         if sequence.request.status is RequestStatus.SUBMITTED:
@@ -114,6 +118,14 @@ def _settle(request: Request, session: Session) -> None:
         )
 
 
+def after_interruption(sequence: Sequence) -> None:
+    """Put an interrupted sequence back among the observable ones, unless its request was withdrawn meanwhile."""
+    if sequence.request.status is RequestStatus.CANCELLED:
+        sequence.become(SequenceStatus.CANCELLED, sequence.request.reason)
+    else:
+        sequence.become(SequenceStatus.OBSERVABLE, f"to be scheduled again: {sequence.reason}")
+
+
 def recover(services: Services) -> list[str]:
     """Put back what a crash left "executing" with nobody executing it.
 
@@ -123,10 +135,10 @@ def recover(services: Services) -> list[str]:
     with services.store.session() as session:
         for sequence in session.query(Sequence).filter(Sequence.status == SequenceStatus.EXECUTING):
             sequence.become(SequenceStatus.INTERRUPTED, "the observatory stopped while it ran")
-            sequence.become(SequenceStatus.OBSERVABLE, "to be scheduled again: the observatory stopped while it ran")
+            after_interruption(sequence)
             for plan in (p for a in sequence.albums for p in a.plans if p.status is PlanStatus.EXECUTING):
                 plan.become(PlanStatus.INTERRUPTED, "the observatory stopped while it ran")
-            found.append(f"sequence {sequence.name} was interrupted by the last stop; it will be scheduled again")
+            found.append(f"sequence {sequence.name} was interrupted by the last stop: {sequence.reason}")
     for sentence in found:
         logger.warning("%s", sentence)
     return found

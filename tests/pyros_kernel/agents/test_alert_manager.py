@@ -108,7 +108,7 @@ def test_without_a_majordome_the_request_waits_for_the_schedule(
     services: Services, manager: AlertManager, until: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     assert send(SWIFT, port=manager.port).ack
-    until(lambda: "is scheduled like other requests" in caplog.text)
+    until(lambda: "waits for the next schedule" in caplog.text)
     (alert,) = alerts(services)
     assert alert.status is AlertStatus.ACCEPTED
     assert alert.request_id is not None

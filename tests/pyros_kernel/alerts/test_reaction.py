@@ -225,7 +225,7 @@ def test_a_retraction_withdraws_what_has_not_begun(desk: Any, variant: Callable[
     desk.take(SWIFT)
     reaction = desk.take(variant(*LATER, RETRACTED))
     assert reaction.status is AlertStatus.IGNORED
-    assert "1 sequences cancelled" in reaction.reason
+    assert "1 sequences withdrawn" in reaction.reason
     (request,) = requests(desk)
     assert request.status is RequestStatus.CANCELLED
     assert request.sequences[0].status is SequenceStatus.CANCELLED
@@ -238,12 +238,43 @@ def test_a_retraction_withdraws_what_has_not_begun(desk: Any, variant: Callable[
     assert "retracted before it came, by ivo://nasa.gsfc.gcn/SWIFT#XRT_Pos" in late.reason
 
 
-def test_a_retraction_does_not_stop_what_runs(desk: Any, variant: Callable[..., bytes]) -> None:
-    desk.take(SWIFT)
+def test_a_retraction_closes_the_request_and_names_what_runs(desk: Any, variant: Callable[..., bytes]) -> None:
+    first = desk.take(SWIFT)
     move(desk, SequenceStatus.PLANNED, SequenceStatus.EXECUTING)
-    desk.take(variant(*LATER, RETRACTED))
+    reaction = desk.take(variant(*LATER, RETRACTED))
+    assert reaction.withdrawn == (first.sequence.id,)
+    (request,) = requests(desk)
+    assert request.status is RequestStatus.CANCELLED
+    assert request.reason.startswith("retracted by ivo://nasa.gsfc.gcn/SWIFT#XRT_Pos")
+    assert request.sequences[0].status is SequenceStatus.EXECUTING, "whoever runs it ends it, with its images"
+
+
+def test_what_was_observed_before_it_was_retracted_stays_as_it_is(desk: Any, variant: Callable[..., bytes]) -> None:
+    desk.take(SWIFT)
+    move(desk, SequenceStatus.PLANNED, SequenceStatus.EXECUTING, SequenceStatus.EXECUTED)
+    with desk.store.session() as session:
+        request = session.scalars(select(Request)).one()
+        request.become(RequestStatus.EXECUTING)
+        request.become(RequestStatus.COMPLETE)
+    reaction = desk.take(variant(*LATER, RETRACTED))
+    assert "it is complete already" in reaction.reason
+    assert (reaction.withdrawn, requests(desk)[0].status) == ((), RequestStatus.COMPLETE)
+    with desk.store.session(read_only=True) as session:
+        assert session.scalars(select(Alert).order_by(Alert.id)).first().status is AlertStatus.RETRACTED
+
+
+def test_one_satellite_s_retraction_leaves_what_another_saw_too(desk: Any, variant: Callable[..., bytes]) -> None:
+    desk.take(SWIFT)
+    assert desk.take(variant(*FERMI)).status is AlertStatus.ACCEPTED
+    reaction = desk.take(variant(*LATER, RETRACTED))
+    assert "others stand by it" in reaction.reason
     assert requests(desk)[0].status is RequestStatus.SUBMITTED
-    assert requests(desk)[0].sequences[0].status is SequenceStatus.EXECUTING
+    with desk.store.session(read_only=True) as session:
+        statuses = [alert.status for alert in session.scalars(select(Alert).order_by(Alert.id))]
+    assert statuses == [AlertStatus.RETRACTED, AlertStatus.ACCEPTED, AlertStatus.IGNORED]
+    last = desk.take(variant(*FERMI, (b"LAT_GRB_1-1", b"LAT_GRB_1-2"), RETRACTED))
+    assert "1 sequences withdrawn" in last.reason
+    assert requests(desk)[0].status is RequestStatus.CANCELLED
 
 
 def test_a_test_can_not_retract_what_is_real(desk: Any, variant: Callable[..., bytes]) -> None:
