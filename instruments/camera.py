@@ -89,6 +89,15 @@ class Camera(Instrument[CameraState]):
         :raises Rejected: if the camera is busy, or the exposure time is out of its range
         """
 
+    def stop_exposure(self) -> None:
+        """End the exposure that runs now, and read it out: its operation ends with a frame of less exposure time.
+
+        A camera that can't do that discards the exposure, as :meth:`abort` does.
+
+        :raises InstrumentError: if the camera did not take it
+        """
+        self.abort("the exposure was ended early, and this camera can't read out a part of one")
+
     @abstractmethod
     def set_filter(self, name: str) -> Operation[CameraState]:
         """Bring the filter ``name`` into the beam.

@@ -67,6 +67,7 @@ class SimulatedCamera:
             ("SET", "COOLER"): self._set_cooler,
             ("DO", "EXPOSE"): self._expose,
             ("DO", "FILTER"): self._move_filter,
+            ("DO", "STOP"): self._stop,
             ("DO", "ABORT"): self._abort,
         }
 
@@ -137,21 +138,35 @@ class SimulatedCamera:
             raise Refusal("refused", "no exposure was uploaded; use SET EXPOSURE first")
         exposure_s, kind = self._upload
         self._number += 1
+        self._running = running = self._begin(self._number, now, exposure_s, kind)
+        return Reply({"eta": round(running.ready_s - now, 3), "frame": running.number})
+
+    def _begin(self, number: int, start_s: float, exposure_s: float, kind: str) -> _Exposure:
         # The frame is made while the exposure runs, so that it is there when a fast clock wants it.
-        warmer_c = self._temperature.at(now) - self._set.setpoint_c
-        scene = self._view.scene(kind, exposure_s, now, warmer_c, self._number)
+        warmer_c = self._temperature.at(start_s) - self._set.setpoint_c
+        scene = self._view.scene(kind, exposure_s, start_s, warmer_c, number)
         cards = {
-            "DATE-OBS": (iso_ms(now), "start of exposure, UTC"),
+            "DATE-OBS": (iso_ms(start_s), "start of exposure, UTC"),
             "IMAGETYP": (kind, "kind of frame"),
             "FILTER": (self._wheel.goal, "filter in the beam"),
             "INSTRUME": (self._name, "name of the camera"),
-            "CCD-TEMP": (round(self._temperature.at(now), 2), "[deg C] detector temperature"),
+            "CCD-TEMP": (round(self._temperature.at(start_s), 2), "[deg C] detector temperature"),
             **camera_cards(self._set, scene),
         }
         fits = self._threads.submit(self._make, scene, cards)
-        ready_s = now + exposure_s + self._set.readout_s
-        self._running = _Exposure(self._number, now, exposure_s, ready_s, kind, self._wheel.goal, fits)
-        return Reply({"eta": round(ready_s - now, 3), "frame": self._number})
+        ready_s = start_s + exposure_s + self._set.readout_s
+        return _Exposure(number, start_s, exposure_s, ready_s, kind, self._wheel.goal, fits)
+
+    def _stop(self, params: Params) -> Reply:
+        now = self._clock.unix_s()
+        self._settle(now)
+        running = self._running
+        if running is None:
+            return Reply({"eta": 0.0})
+        if now < running.start_s + running.exposure_s:
+            running = self._begin(running.number, running.start_s, round(now - running.start_s, 3), running.kind)
+            self._running = running
+        return Reply({"eta": round(max(running.ready_s - now, 0.0), 3)})
 
     def _move_filter(self, params: Params) -> Reply:
         now = self._clock.unix_s()

@@ -43,7 +43,7 @@ class AlpacaCamera(CoreInstrument[CameraState], Camera):
             name, where, clock, "camera", make=AscomCamera, read=_read, make_state=self._state, stop=_stop
         )
         super().__init__(name, address, self._device)
-        self._ends_s = 0.0
+        self._ends_s = 0.0  # of the exposure that runs, or ran last
         self._wheel: AlpacaFilterWheel | None = None
         if wheel := where.options.get("wheel"):
             self._wheel = AlpacaFilterWheel(name, f"alpaca://{where.host}:{where.port}/filterwheel/{wheel}", clock)
@@ -92,14 +92,23 @@ class AlpacaCamera(CoreInstrument[CameraState], Camera):
             if status["error"]:
                 why = "the camera is in error; its driver's log says why"
                 operation.fail(Failed(self.name, what, why, self._device.describe()))
-            elif status["ready"] and status["time"] >= start_s + seconds:  # or it is the image before
-                frame = self._fetch(operation, Time(start_s, format="unix", scale="utc"), seconds, kind, filter_name)
+            elif status["ready"] and status["time"] >= self._ends_s:  # or it is the image before
+                start, took_s = Time(start_s, format="unix", scale="utc"), min(seconds, self._ends_s - start_s)
+                frame = self._fetch(operation, start, took_s, kind, filter_name)
                 if frame is not None:
                     operation.finish(frame)
             elif status["activity"] == CameraActivity.IDLE and not status["ready"]:
                 operation.abort_with("somebody else stopped the exposure")
 
         return self._device.follow(what, sent_s, seconds + _READOUT_S, "detector", check)
+
+    def stop_exposure(self) -> None:
+        """End the exposure that runs now, and read it out; a driver that can't (CanStopExposure) aborts it."""
+        if not self._device.ask("can stop", lambda camera: camera.CanStopExposure):
+            super().stop_exposure()
+            return
+        self._device.order("stop the exposure", lambda camera: camera.StopExposure())
+        self._ends_s = min(self._ends_s, self._device.clock.unix_s())
 
     def set_filter(self, name: str) -> Operation[CameraState]:
         """Bring the filter ``name`` into the beam."""

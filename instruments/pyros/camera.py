@@ -60,6 +60,10 @@ class PyrosCamera(Camera):
         """Stop the exposure and discard it; a filter on its way arrives."""
         self._device.abort(reason, _DETECTOR)
 
+    def stop_exposure(self) -> None:
+        """End the exposure that runs now, and read it out: its operation ends with a frame of less exposure time."""
+        self._device.do("STOP")
+
     def disconnect(self) -> None:
         """Give the link back."""
         self._device.disconnect()

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from instruments import Camera, FrameKind, InstrumentError, OperationAborted
 from pyros_kernel.cancellation import Cancellation, WorkCancelled
-from pyros_kernel.images import Geometry, ImageContext, Place
+from pyros_kernel.images import ArchiveError, Geometry, ImageContext, Place
 from pyros_kernel.services import Services
 from pyros_kernel.store import Alert, Image, Plan, PlanStatus
 from pyros_kernel.tasks.exposing import analyse_or_log, take_frame
@@ -27,6 +27,7 @@ def execute_plan(plan_id: int, *, services: Services, cancelled: Cancellation, a
     :return: how many images it took
     :raises WorkCancelled: if it was cancelled; the images taken so far are kept
     :raises InstrumentError: if the camera failed
+    :raises ArchiveError: if the disk does not take an image
     """
     with services.store.session() as session:
         plan = session.get_one(Plan, plan_id)
@@ -50,7 +51,7 @@ def execute_plan(plan_id: int, *, services: Services, cancelled: Cancellation, a
     except (WorkCancelled, OperationAborted) as stopped:
         _end(plan_id, PlanStatus.INTERRUPTED, str(stopped), services)
         raise
-    except InstrumentError as error:
+    except (InstrumentError, ArchiveError) as error:
         _end(plan_id, PlanStatus.FAILED, str(error), services)
         raise
     _end(plan_id, PlanStatus.EXECUTED, "", services)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from instruments import InstrumentError, Operation, OperationAborted, TelescopeState
 from pyros_kernel.cancellation import Cancellation, WorkCancelled
+from pyros_kernel.images import ArchiveError
 from pyros_kernel.services import Services
 from pyros_kernel.store import PlanStatus, Request, RequestStatus, Sequence, SequenceStatus
 from pyros_kernel.tasks.plan import execute_plan
@@ -27,7 +28,7 @@ def execute_sequence(
     analysis: Executor,
     slew: Operation[TelescopeState] | None = None,
 ) -> SequenceStatus:
-    """Observe a sequence, and record how it ended; never raises for what the sky or an instrument does.
+    """Observe a sequence, and record how it ended; never raises for what the sky, an instrument or the disk does.
 
     :param slew: the slew to its target, if it is under way already
     :return: EXECUTED, INTERRUPTED (cancelled; its images are kept) or FAILED; the store has the reason.
@@ -51,7 +52,7 @@ def execute_sequence(
         taken = _execute_albums(albums, services, cancelled, analysis)
     except (WorkCancelled, OperationAborted) as stopped:
         status, reason = SequenceStatus.INTERRUPTED, str(stopped)
-    except InstrumentError as error:
+    except (InstrumentError, ArchiveError) as error:
         status, reason = SequenceStatus.FAILED, str(error)
     else:
         status, reason = SequenceStatus.EXECUTED, f"{taken} images"
@@ -96,8 +97,8 @@ def _execute_albums(albums: list[list[int]], services: Services, cancelled: Canc
         errors = [error for album in running if (error := album.exception()) is not None]
     cancelled.check()
     if errors:
-        # What started it: an instrument's error, not the cancellations that followed from it.
-        raise next((e for e in errors if isinstance(e, InstrumentError)), errors[0])
+        # What started it: an instrument's or the disk's error, not the cancellations that followed from it.
+        raise next((e for e in errors if isinstance(e, (InstrumentError, ArchiveError))), errors[0])
     return sum(album.result() for album in running)
 
 

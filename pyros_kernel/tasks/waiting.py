@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TypeVar
 
 from instruments import Operation, OperationAborted
@@ -14,13 +15,16 @@ R = TypeVar("R")
 _MARGIN_REAL_S = 30.0  # the back ends end each operation by themselves; this only bounds a defect in one
 
 
-def wait_or_stop(operation: Operation[R], clock: Clock, cancelled: Cancellation) -> R:
+def wait_or_stop(
+    operation: Operation[R], clock: Clock, cancelled: Cancellation, stop: Callable[[], object] | None = None
+) -> R:
     """Wait for an operation's result; a cancellation stops the hardware.
 
+    :param stop: how, if not by cancelling the operation
     :raises WorkCancelled: if the work was cancelled, once the hardware has stopped or nothing is known of it
     :raises InstrumentError: if the operation failed, or if its outcome is unknown
     """
-    with cancelled.calling(operation.cancel):
+    with cancelled.calling(stop or operation.cancel):
         try:
             return operation.wait(_deadline_real_s(operation, clock))
         except OperationAborted:

@@ -272,6 +272,25 @@ def test_a_camera_exposes_reads_and_keeps_the_frame(camera: Callable[..., Simula
     assert say(it, "CAMERA_VIS GET IMAGE")["frame"] == 1
 
 
+def test_a_stopped_exposure_is_read_out_as_a_shorter_one(
+    camera: Callable[..., SimulatedCamera], clock: ManualClock
+) -> None:
+    it = camera(width=64, height=64)
+    assert say(it, "CAMERA_VIS DO STOP") == {"eta": 0.0}
+    say(it, "CAMERA_VIS SET EXPOSURE 100 light")
+    say(it, "CAMERA_VIS DO EXPOSE")
+    clock.advance(40)
+    assert say(it, "CAMERA_VIS DO STOP") == {"eta": 2.0}
+    assert say(it, "CAMERA_VIS GET STATUS")["activity"] == "reading"
+    clock.advance(1)
+    assert say(it, "CAMERA_VIS DO STOP") == {"eta": 1.0}  # it is read out already
+    clock.advance(2)
+    while say(it, "CAMERA_VIS GET STATUS")["frame"] == 0:
+        pass  # the thread that makes the frame may need another moment
+    image = say(it, "CAMERA_VIS GET IMAGE")
+    assert (image["frame"], image["exposure"], image["kind"]) == (1, 40.0, "light")
+
+
 def test_a_refused_filter_clears_the_one_before(camera: Callable[..., SimulatedCamera], clock: ManualClock) -> None:
     it = camera(filters=["g", "r"])
     say(it, "CAMERA_VIS SET FILTER r")

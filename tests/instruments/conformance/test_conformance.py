@@ -31,6 +31,7 @@ from instruments import (
     Shutter,
     Telescope,
 )
+from instruments.pyros.camera import PyrosCamera
 from tests.instruments.back_ends import ELEVATION, KINDS, LATITUDE, LONGITUDE, BackEnd
 from tests.instruments.proxy import Proxy
 
@@ -143,6 +144,20 @@ def test_a_camera_turns_its_wheel_and_takes_one_frame_at_a_time(back_end: BackEn
     with pytest.raises(OperationAborted):
         exposure.wait(WAIT_S)
     assert camera.state().activity.value is CameraActivity.IDLE
+
+
+def test_an_exposure_that_is_stopped_is_read_out_or_else_discarded(make: Make) -> None:
+    camera, _ = make("camera_vis")
+    exposure = camera.expose(1000 * u.s)
+    camera.stop_exposure()
+    try:
+        frame = exposure.wait(WAIT_S)
+    except OperationAborted:
+        assert not isinstance(camera, PyrosCamera)  # which can
+    else:
+        assert 0 <= frame.exposure_time.to_value(u.s) < 1000
+    assert camera.state().activity.value is CameraActivity.IDLE
+    assert camera.expose(0.5 * u.s).wait(WAIT_S).exposure_time == 0.5 * u.s
 
 
 def test_the_shutter_opens_and_closes(make: Make) -> None:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from astropy.io import fits
 from sqlalchemy import select
 
 from instruments import CameraActivity
 from pyros_kernel import Observatory
+from pyros_kernel.scheduling.sequences import images_taken
 from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Channel, Image, Plan, PlanStatus, Schedule, Sequence, SequenceStatus
 from pyros_kernel.tasks import Workers, app, ledger
@@ -126,7 +128,7 @@ def test_a_plan_of_the_other_channel_is_refused(obs: Observatory) -> None:
         _send("execute_plan_nir", _plan(obs, Channel.VIS)).get(timeout=WAIT_S)
 
 
-def test_revoking_a_plan_aborts_the_exposure(obs: Observatory) -> None:
+def test_revoking_a_plan_ends_the_exposure_and_keeps_its_part_labelled(obs: Observatory) -> None:
     plan_id = _plan(obs, Channel.VIS, least=2)
     with obs.store.session() as session:
         session.get_one(Plan, plan_id).exposure_time_s = 3000.0
@@ -137,7 +139,15 @@ def test_revoking_a_plan_aborts_the_exposure(obs: Observatory) -> None:
     _until(lambda: result.state == "REVOKED")
     assert camera.state().activity.value is CameraActivity.IDLE
     with obs.store.session(read_only=True) as session:
-        assert session.get_one(Plan, plan_id).status is PlanStatus.INTERRUPTED
+        plan = session.get_one(Plan, plan_id)
+        assert plan.status is PlanStatus.INTERRUPTED
+        (image,) = session.scalars(select(Image).where(Image.plan_id == plan_id)).all()
+        assert images_taken(session, [plan.album.sequence]).get(plan_id, 0) == 0  # it is to be taken again, whole
+    assert not image.complete
+    assert 0 < image.exposure_time_s < 3000.0
+    assert image.path.endswith("_partial.fits")
+    header = fits.getheader(obs.settings.data / image.path)
+    assert (header["COMPLETE"], header["EXPTIME"]) == (False, image.exposure_time_s)
 
 
 def test_a_plan_whose_worker_is_killed_is_marked_and_put_right(obs: Observatory) -> None:
