@@ -75,7 +75,9 @@ def headers(obs: Observatory) -> list[fits.Header]:
     ]
 
 
-def test_a_test_moves_nothing_a_better_position_the_telescope_and_a_retraction_ends_it(obs: Observatory, packets: Path) -> None:
+def test_a_test_moves_nothing_a_better_position_the_telescope_and_a_retraction_ends_it(
+    obs: Observatory, packets: Path
+) -> None:
     test = packet(packets, "test.xml", (b"1125809", b"1125888"), (b'role="observation"', b'role="test"'))
     assert obs.alerts.send(test).ack
     until(lambda: "ignored" in [a.status for a in obs.snapshot().alerts if "1125888" in a.title], "it is shown")
