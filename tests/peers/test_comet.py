@@ -21,6 +21,7 @@ from pyros_kernel.clock import ManualClock
 from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Store, load
 from tests.conftest import require
+from tests.waiting import until
 
 INSTALL = "pip install 'comet>=3.1' (it is in the dev extra)"
 PACKET = ROOT / "fixtures" / "swift_bat_grb_1125809.xml"
@@ -97,13 +98,6 @@ def broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
     yield make
     for running in made:
         running.stop()
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
-    deadline_s = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline_s, f"after {seconds} s still not: {what}"
-        time.sleep(0.05)
 
 
 def comet_sendvo(program: str, port: int, file: Path) -> subprocess.CompletedProcess[str]:

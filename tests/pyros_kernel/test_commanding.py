@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,7 @@ from instruments import Shutter
 from pyros_kernel import Observatory
 from pyros_kernel.lease import ControlLease, LeaseHeld, NotCommanding
 from pyros_kernel.safety.guardian.line import Line
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.02)
-
-
-def status(obs: Observatory) -> str:
-    night = obs.snapshot().night
-    return night.status if night else ""
+from tests.waiting import status, until
 
 
 def shutter(obs: Observatory) -> Shutter:

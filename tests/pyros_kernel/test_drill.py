@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 from pyros_kernel import Observatory
+from tests.waiting import until
 
 MIDNIGHT = "2022-09-30T08:00:00"
 SCENARIOS = Path(__file__).parents[2] / "fixtures" / "scenarios"
-
-
-def until(condition: object, what: str, seconds: float = 30.0) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.05)
 
 
 def test_a_night_becomes_a_drill_and_recovers(tmp_path: Path) -> None:

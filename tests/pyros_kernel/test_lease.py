@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from pyros_kernel.lease import ControlLease, LeaseHeld, NotCommanding
 from pyros_kernel.store import LeaseEvent, Store
+from tests.waiting import until
 
 Make = Callable[..., ControlLease]
 
@@ -34,13 +35,6 @@ def make(store: Store) -> Iterator[Make]:
 def events(store: Store) -> list[tuple[str, str]]:
     with store.session(read_only=True) as session:
         return [(e.what, e.reason) for e in session.scalars(select(LeaseEvent).order_by(LeaseEvent.id))]
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.02)
 
 
 def test_one_commands_and_the_other_is_told_who_and_since_when(make: Make) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,7 @@ from traitlets.config import Config
 from instruments import Operation
 from pyros_kernel import Observatory, magics
 from pyros_kernel.recipes import RecipeAborted, RecipeRun, end_all
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.02)
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -24,21 +23,10 @@ from pyros_kernel.observatory import Defects, NotStarted
 from pyros_kernel.opening import fixture_path
 from pyros_kernel.snapshot import DeviceView
 from pyros_kernel.store import Device, Store, load
+from tests.waiting import status, until
 
 BURST = "swift_bat_grb_1125809.xml"
 MIDNIGHT = "2022-09-30T08:00:00"
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.02)
-
-
-def status(obs: Observatory) -> str:
-    night = obs.snapshot().night
-    return night.status if night else ""
 
 
 def reason(obs: Observatory) -> str:

@@ -6,12 +6,10 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import psutil
 import pytest
@@ -24,6 +22,7 @@ from pyros_kernel.settings import Settings
 from pyros_kernel.store import Claim
 from pyros_kernel.tasks import Workers, app, ledger, place
 from pyros_kernel.tasks.results import TaskLost
+from tests.waiting import until
 
 OPERATIONS = Path(__file__).parents[1] / "pyros_kernel" / "tasks"
 WAIT_S = 30.0
@@ -102,14 +101,6 @@ def ops(workers: Workers) -> Iterator[ModuleType]:
         app.control.revoke(row.uuid, terminate=True)
     until(lambda: not ledger.choose(*ledger.RUNNING, *ledger.WAITING))
     app.let_go()
-
-
-def until(there: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + WAIT_S
-    while not (found := there()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.005)
-    return found
 
 
 def test_the_seed_s_example(ops: ModuleType) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -18,6 +16,7 @@ from pyros_kernel.settings import Settings
 from pyros_kernel.tasks import Workers, app, ledger
 from pyros_kernel.tasks.queue_lock import QueueLock, is_free
 from pyros_kernel.tasks.results import TaskLost
+from tests.waiting import until
 
 OPERATIONS = Path(__file__).parents[1] / "pyros_kernel" / "tasks"
 WAIT_S = 30.0
@@ -26,6 +25,7 @@ import sys, time
 from pyros_kernel.settings import Settings
 from pyros_kernel.tasks import place
 from pyros_kernel.tasks.queue_lock import QueueLock
+from tests.waiting import until
 place.set_settings(Settings.from_environment(sys.argv[1]))
 print(QueueLock("queue:one_q").acquire(), flush=True)
 time.sleep(60)
@@ -60,14 +60,6 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
         server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def _until(there: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + WAIT_S
-    while not (found := there()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.01)
-    return found
-
-
 def test_the_lock_holds_for_all_and_is_free_when_its_holder_is_killed(settings: Settings, tmp_path: Path) -> None:
     other = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "another machine")], stdout=subprocess.PIPE)
     assert other.stdout is not None
@@ -88,9 +80,9 @@ def test_tasks_run_end_and_die_as_with_sqlite(settings: Settings) -> None:
     with Workers(settings, ["my_operations_q"], [ops.__name__]):
         assert ops.mul.delay(4, 5).get(timeout=WAIT_S) == 20
         running = ops.expose.delay(60, str(settings.data))
-        _until((settings.data / "began").exists)
+        until((settings.data / "began").exists)
         running.revoke(terminate=True)
-        _until(lambda: running.state == "REVOKED")
+        until(lambda: running.state == "REVOKED")
         assert (settings.data / "safe").exists()
         with pytest.raises(TaskLost):
             ops.die.delay(str(settings.data)).get(timeout=WAIT_S)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from pyros_kernel.agents import AgentConfig, Sender, use
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -19,14 +19,6 @@ def config() -> Iterator[AgentConfig]:
     use(None)
 
 
-def until(what: Callable[[], object], timeout_s: float = 10.0) -> None:
-    """Wait for something to become true, and fail if it does not."""
-    end_s = time.monotonic() + timeout_s
-    while not what():
-        assert time.monotonic() < end_s, "it did not come true"
-        time.sleep(0.005)
-
-
 @pytest.fixture(name="until")
-def _until() -> Callable[..., None]:
+def _until() -> Callable[..., object]:
     return until

@@ -20,6 +20,7 @@ from pyros_kernel.alerts.remote import Remote
 from pyros_kernel.alerts.transport import VtpReceiver
 from pyros_kernel.alerts.transport_message import greeting, read_greeting
 from pyros_kernel.settings import ROOT
+from tests.waiting import until
 
 SWIFT = (ROOT / "fixtures" / "swift_bat_grb_1125809.xml").read_bytes()
 US = "ivo://pyros.test/broker"
@@ -28,13 +29,6 @@ COSTLY = "count(//*[count(//*[count(//*[count(//*) > 1]) > 1]) > 1]) > 1"
 
 def new(number: int) -> bytes:
     return SWIFT.replace(b"1125809", str(4_000_000 + number).encode())
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.01)
 
 
 class Listener:

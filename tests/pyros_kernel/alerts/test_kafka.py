@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pyros_kernel.alerts.kafka import HEARTBEAT, KafkaInput
 from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Alert
 from tests.pyros_kernel.alerts.test_broker import Listener
+from tests.waiting import until
 
 confluent_kafka = pytest.importorskip("confluent_kafka", reason="pip install 'pyros-observatory[kafka]'")
 
@@ -23,13 +23,6 @@ SWIFT = (ROOT / "fixtures" / "swift_bat_grb_1125809.xml").read_bytes()
 NOTICE = (Path(__file__).parent / "notices" / "tests_fixtures_ep_alert_alert_248.json").read_bytes()
 GWALERT = (Path(__file__).parent / "notices" / "lvk_MS181101ab_retraction.json").read_bytes()
 XML, JSON = "gcn.classic.voevent.SWIFT_BAT_GRB_POS_ACK", "gcn.notices.einstein_probe.wxt.alert"
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.02)
 
 
 class Cluster:

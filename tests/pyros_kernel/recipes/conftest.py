@@ -9,7 +9,7 @@ import pytest
 
 from pyros_kernel import Observatory
 from pyros_kernel.recipes import end_all
-from tests.pyros_kernel.recipes.waiting import status, until
+from tests.waiting import status, until
 
 MIDNIGHT = "2022-09-30T08:00:00"
 

@@ -36,7 +36,7 @@ from pyros_kernel.recipes import (
 )
 from pyros_kernel.recipes.standard.frames import Seconds
 from pyros_kernel.store import Image, RecipeRecord, RecipeStatus
-from tests.pyros_kernel.recipes.waiting import status, until
+from tests.waiting import status, until
 
 
 @recipe(needs=Needs.NOTHING)

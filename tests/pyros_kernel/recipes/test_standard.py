@@ -37,7 +37,7 @@ from pyros_kernel.recipes.standard.flats import fitted_exposure_s
 from pyros_kernel.recipes.standard.mosaic import tiles_of_circle
 from pyros_kernel.recipes.standard.pointing_run import spread
 from pyros_kernel.store import Alert, AlertStatus, Image
-from tests.pyros_kernel.recipes.waiting import status, until
+from tests.waiting import status, until
 
 M31 = SkyCoord(10.6847, 41.2688, unit="deg")
 

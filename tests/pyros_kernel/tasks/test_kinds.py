@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from pyros_kernel.tasks import Workers, app, ledger
 from pyros_kernel.tasks.context import read_context, write_context
 from pyros_kernel.tasks.queues import reference, routes
 from pyros_kernel.tasks.results import TaskLost
+from tests.waiting import until
 
 MIDNIGHT = "2022-09-30T08:00:00"
 WAIT_S = 40.0
@@ -35,14 +35,6 @@ KINDS = {
     "scheduling",
     "system_pause",
 }
-
-
-def _until(there: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + WAIT_S
-    while not (found := there()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.02)
-    return found
 
 
 @pytest.fixture(autouse=True)
@@ -120,7 +112,7 @@ def test_a_plan_is_executed_and_each_image_analysed_by_a_task_of_its_own(obs: Ob
             images = session.scalars(select(Image).where(Image.plan_id == plan_id)).all()
         return len(images) == took and all(image.quicklook for image in images)
 
-    _until(analysed)
+    until(analysed)
 
 
 def test_a_plan_of_the_other_channel_is_refused(obs: Observatory) -> None:
@@ -134,9 +126,9 @@ def test_revoking_a_plan_ends_the_exposure_and_keeps_its_part_labelled(obs: Obse
         session.get_one(Plan, plan_id).exposure_time_s = 3000.0
     camera = obs.services.devices.cameras[Channel.VIS]
     result = _send("execute_plan_vis", plan_id)
-    _until(lambda: camera.state().activity.value is CameraActivity.EXPOSING)
+    until(lambda: camera.state().activity.value is CameraActivity.EXPOSING)
     result.revoke(terminate=True)
-    _until(lambda: result.state == "REVOKED")
+    until(lambda: result.state == "REVOKED")
     assert camera.state().activity.value is CameraActivity.IDLE
     with obs.store.session(read_only=True) as session:
         plan = session.get_one(Plan, plan_id)
@@ -156,7 +148,7 @@ def test_a_plan_whose_worker_is_killed_is_marked_and_put_right(obs: Observatory)
         session.get_one(Plan, plan_id).exposure_time_s = 3000.0
     camera = obs.services.devices.cameras[Channel.NIR]
     result = _send("execute_plan_nir", plan_id)
-    _until(lambda: camera.state().activity.value is CameraActivity.EXPOSING)
+    until(lambda: camera.state().activity.value is CameraActivity.EXPOSING)
     os.kill(int(ledger.read(result.id).worker.rpartition(":")[2]), signal.SIGKILL)
     with pytest.raises(TaskLost, match="its worker"):
         result.get(timeout=WAIT_S)
@@ -165,7 +157,7 @@ def test_a_plan_whose_worker_is_killed_is_marked_and_put_right(obs: Observatory)
         with obs.store.session(read_only=True) as session:
             return session.get_one(Plan, plan_id).status
 
-    _until(lambda: status() is PlanStatus.INTERRUPTED)
+    until(lambda: status() is PlanStatus.INTERRUPTED)
     camera.abort("the test is over")
 
 
@@ -180,10 +172,10 @@ def test_revoking_a_sequence_puts_it_back(obs: Observatory) -> None:
         with obs.store.session(read_only=True) as session:
             return session.get_one(Sequence, sequence_id).status
 
-    _until(lambda: status() is SequenceStatus.EXECUTING or result.ready())
+    until(lambda: status() is SequenceStatus.EXECUTING or result.ready())
     assert not result.ready(), result.result
     result.revoke(terminate=True)
-    _until(lambda: result.state == "REVOKED")
+    until(lambda: result.state == "REVOKED")
     assert status() is SequenceStatus.OBSERVABLE
 
 
@@ -199,4 +191,4 @@ def test_an_unknown_recipe_is_refused_by_name(obs: Observatory) -> None:
 
 def test_system_pause_tells_the_majordome(obs: Observatory) -> None:
     assert _send("system_pause", "clouds in the west").get(timeout=WAIT_S) == "clouds in the west"
-    _until(lambda: obs._wishes.paused == "clouds in the west")
+    until(lambda: obs._wishes.paused == "clouds in the west")

@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from pyros_kernel.settings import Settings
 from pyros_kernel.tasks import Workers, app, ledger
 from pyros_kernel.tasks.cli import tasks
 from pyros_kernel.tasks.workers import WorkersError
+from tests.waiting import until
 
 HERE = Path(__file__).parent
 WAIT_S = 30.0
@@ -35,14 +35,6 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     app.use(given)
     yield given
     app.use(None)
-
-
-def _until(there: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + WAIT_S
-    while not (found := there()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.01)
-    return found
 
 
 def _operations() -> Any:
@@ -96,7 +88,7 @@ def test_when_stop_returns_every_process_of_the_workers_has_ended(settings: Sett
     before = set(psutil.Process().children(recursive=True))
     workers = _workers(settings, "my_operations_q").start()
     operations.expose.delay(60, str(settings.data))
-    _until((settings.data / "began").exists)
+    until((settings.data / "began").exists)
     family = set(psutil.Process().children(recursive=True)) - before
     assert len(family) == 4  # the host, its sweeper, the worker, and the process that runs its tasks
     workers.stop()
@@ -117,7 +109,7 @@ def test_a_kernel_that_is_killed_takes_its_workers_with_it(settings: Settings) -
     assert kernel.stdout is not None
     try:
         assert kernel.stdout.readline() == b"started\n"
-        _until((settings.data / "began").exists)
+        until((settings.data / "began").exists)
         family = psutil.Process(kernel.pid).children(recursive=True)
         assert len(family) == 4  # the host, its sweeper, the worker, and the process that runs its tasks
     finally:
@@ -134,7 +126,7 @@ def test_an_interrupt_of_the_cell_reaches_get_and_not_the_workers(settings: Sett
     operations = _operations()
     with _workers(settings, "my_operations_q") as workers:
         result = operations.expose.delay(60, str(settings.data))
-        _until((settings.data / "began").exists)
+        until((settings.data / "began").exists)
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
             result.get(timeout=WAIT_S)
@@ -151,7 +143,7 @@ def test_a_second_worker_of_a_queue_stands_by_and_takes_over(settings: Settings)
         assert [s.state for s in second.status()] == ["taken"]
         first.stop()
         assert operations.mul.delay(4, 5).get(timeout=WAIT_S) == 20
-        _until(lambda: [s.state for s in second.status()] == ["ready"])
+        until(lambda: [s.state for s in second.status()] == ["ready"])
 
 
 def test_what_may_run_again_waits_for_the_next_workers_when_they_are_stopped(settings: Settings) -> None:
@@ -159,7 +151,7 @@ def test_what_may_run_again_waits_for_the_next_workers_when_they_are_stopped(set
     with _workers(settings, "my_operations_q"):
         result = operations.long_rerun.delay(str(settings.data))
         waiting = operations.mul.delay(4, 5)
-        _until((settings.data / "first").exists)
+        until((settings.data / "first").exists)
     assert result.state == "PENDING"
     with _workers(settings, "my_operations_q"):
         assert result.get(timeout=WAIT_S) == "done"

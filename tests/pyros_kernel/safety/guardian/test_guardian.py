@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,7 @@ import pytest
 from pyros_kernel.safety import Safety
 from pyros_kernel.safety.guarded import Guarded
 from pyros_kernel.safety.guardian.line import Line, Silent
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.02)
+from tests.waiting import until
 
 
 def journal(data: Path) -> list[dict[str, Any]]:
