@@ -11,6 +11,7 @@ from astropy.time import Time
 
 from pyros_kernel.agents.alert_manager import AlertManager
 from pyros_kernel.alerts import AlertReplay, Answer, Explanation, Packet, read_packet, send, strategy_table
+from pyros_kernel.alerts.archive import read_archive
 from pyros_kernel.alerts.broadcaster import Broadcaster
 from pyros_kernel.alerts.kafka import GCN_TOPICS, KafkaInput
 from pyros_kernel.alerts.remote import Remote
@@ -86,14 +87,19 @@ class AlertDesk:
         """Take each file that appears in a directory from now on."""
         return self._manager.listen_in_thread(WatchedDirectory(Path(directory), *self._manager.ends))
 
-    def replay(self, path: str | Path, when: Time | str) -> AlertReplay:
-        """Send a packet at a moment of the observatory's clock; returns at once.
+    def replay(self, path: str | Path, when: Time | str | None = None, *, faster: float = 1.0) -> AlertReplay:
+        """Send a packet, or a whole archive at its own spacing, by the observatory's clock; returns at once.
 
-        :param path: a file, or the name of one of PyROS's fixtures
-        :param when: the moment, a Time or an ISO string in UTC
+        :param path: a packet's file, a directory or a tar of them, or the name of one of PyROS's fixtures
+        :param when: the moment of the first packet, a Time or an ISO string in UTC; now if left out
+        :param faster: how many times shorter than their own the spacing of the packets is
+        :raises NoArchive: if there is no packet in it
+        :raises ValueError: if ``faster`` is not positive
         """
-        moment = when if isinstance(when, Time) else Time(when, scale="utc")
-        replay = AlertReplay(fixture_path(path).read_bytes(), moment, self._services.clock, port=self._manager.port)
+        clock = self._services.clock
+        moment = clock.now() if when is None else when if isinstance(when, Time) else Time(when, scale="utc")
+        packets = read_archive(Path(path) if Path(path).is_dir() else fixture_path(path))
+        replay = AlertReplay(packets, moment, clock, faster=faster, port=self._manager.port)
         replay.start()
         self._stack.callback(replay.stop)
         return replay

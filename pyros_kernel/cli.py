@@ -25,6 +25,7 @@ class _Commands(click.Group):
     brought: ClassVar[dict[str, str]] = {
         "broker": "pyros_kernel.alerts.cli:broker",
         "keys": "pyros_kernel.agents.cli:keys",
+        "replay": "pyros_kernel.alerts.cli:replay",
         "run": "pyros_kernel.recipe_command:run",
         "schedule": "pyros_kernel.scheduling.cli:schedule",
         "tasks": "pyros_kernel.tasks.cli:tasks",

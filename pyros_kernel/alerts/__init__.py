@@ -1,5 +1,6 @@
 """Alerts: packets from other observatories, stored before they are acknowledged, and turned into requests."""
 
+from pyros_kernel.alerts.archive import Archived, NoArchive, read_archive
 from pyros_kernel.alerts.explanation import Explanation, explain, strategy_table
 from pyros_kernel.alerts.framing import Deframer, FramingError, frame
 from pyros_kernel.alerts.inbox import AlertInbox, Arrival, NotStored, Received
@@ -24,6 +25,7 @@ __all__ = [
     "AlertInbox",
     "AlertReplay",
     "Answer",
+    "Archived",
     "Arrival",
     "CannotListen",
     "Citation",
@@ -33,6 +35,7 @@ __all__ = [
     "Foreseen",
     "FramingError",
     "Kind",
+    "NoArchive",
     "NotDelivered",
     "NotStored",
     "NotVoevent",
@@ -52,6 +55,7 @@ __all__ = [
     "parse",
     "quick",
     "react",
+    "read_archive",
     "read_packet",
     "send",
     "strategy_table",

@@ -122,5 +122,41 @@ def broker(
         running.stop()
 
 
+@click.command()
+@click.argument("archive", type=click.Path(path_type=Path, exists=True))
+@click.option("--host", default="localhost", show_default=True)
+@click.option("--port", type=int, default=8098, show_default=True, help="The author port they are brought to.")
+@click.option("--at", default=None, metavar="TIME", help="ISO, UTC: when the first one is sent; now if left out.")
+@click.option("--faster", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
+def replay(archive: Path, host: str, port: int, at: str | None, faster: float) -> None:
+    """Send kept packets (a file, a directory, a tar) to an author port at their own spacing, or N times faster.
+
+    Times are by the system's clock; obs.alerts.replay() goes by an observatory's own.  Exit status 1 if one of them
+    was refused or not delivered.
+    """
+    from astropy.time import Time
+
+    from pyros_kernel.alerts.archive import NoArchive, read_archive
+    from pyros_kernel.alerts.replay import AlertReplay
+    from pyros_kernel.clock import Clock
+
+    clock = Clock()
+    try:
+        when = clock.now() if at is None else Time(at, scale="utc")
+        packets = read_archive(archive)
+    except (NoArchive, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
+    sending = AlertReplay(packets, when, clock, faster=faster, host=host, port=port)
+    sending.start()
+    try:
+        while not sending.wait(0.5):
+            pass
+    finally:
+        sending.stop()
+    click.echo(repr(sending))
+    sys.exit(0 if all(a.ack for a in sending.answers) and not sending.problem else 1)
+
+
 if __name__ == "__main__":
     broker()

@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from pyros_kernel.agents import Agent, AgentConfig, Message, Sender
 from pyros_kernel.agents.alert_manager import AlertManager
 from pyros_kernel.agents.majordome import Majordome
-from pyros_kernel.alerts import AlertInbox, AlertReplay, send
+from pyros_kernel.alerts import AlertInbox, AlertReplay, read_archive, send
 from pyros_kernel.clock import ManualClock
 from pyros_kernel.settings import ROOT, Settings
 from pyros_kernel.store import Alert, AlertStatus, Store
@@ -178,7 +178,7 @@ def test_a_taken_port_is_told(
 def test_a_replay_comes_at_its_time(
     services: Services, ears: Ears, manager: AlertManager, until: Callable[..., None]
 ) -> None:
-    replay = AlertReplay(SWIFT, Time("2022-09-30T11:13:00"), services.clock, port=manager.port)
+    replay = AlertReplay(read_archive(PACKET), Time("2022-09-30T11:13:00"), services.clock, port=manager.port)
     replay.start()
     services.clock.advance(39)
     assert replay.answer is None
@@ -194,13 +194,13 @@ def test_a_replay_comes_at_its_time(
 def test_a_replay_that_is_stopped_or_finds_nobody_says_so(
     services: Services, free_port: int, until: Callable[..., None]
 ) -> None:
-    waiting = AlertReplay(SWIFT, Time("2027-01-01"), services.clock, port=free_port)
+    waiting = AlertReplay(read_archive(PACKET), Time("2027-01-01"), services.clock, port=free_port)
     waiting.start()
     waiting.stop()
     assert (waiting.answer, waiting.problem) == (None, "")
-    late = AlertReplay(SWIFT, Time("2022-01-01"), services.clock, port=free_port)
+    late = AlertReplay(read_archive(PACKET), Time("2022-01-01"), services.clock, port=free_port)
     late.start()
     until(lambda: late.problem)
     assert "nobody listens" in late.problem
     late.stop()
-    AlertReplay(SWIFT, Time("2022-01-01"), services.clock, port=free_port).stop()
+    AlertReplay(read_archive(PACKET), Time("2022-01-01"), services.clock, port=free_port).stop()
