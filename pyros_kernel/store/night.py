@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pyros_kernel.store import status as st
 from pyros_kernel.store.base import Base, Stateful, status_column
 from pyros_kernel.store.request import Sequence
 from pyros_kernel.store.site import Site
+
+_IS_CURRENT = text(f"status = '{st.ScheduleStatus.CURRENT.value}'")
 
 
 class Night(Stateful, Base):
@@ -40,6 +42,10 @@ class Schedule(Stateful, Base):
     __tablename__ = "schedule"
     group = "common"
     transitions = st.SCHEDULE_TRANSITIONS
+    # Held by the database, so that no two schedulers, of whatever process or machine, both have the last word.
+    __table_args__ = (
+        Index("one_current_schedule", "night_id", unique=True, sqlite_where=_IS_CURRENT, postgresql_where=_IS_CURRENT),
+    )
 
     status: Mapped[st.ScheduleStatus] = status_column(st.ScheduleStatus, st.ScheduleStatus.CURRENT)
     created: Mapped[datetime]
@@ -56,6 +62,7 @@ class PlacedSequence(Base):
 
     __tablename__ = "placed_sequence"
     group = "common"
+    __table_args__ = (Index("once_in_a_schedule", "schedule_id", "sequence_id", unique=True),)
 
     start: Mapped[datetime | None]
     end: Mapped[datetime | None]

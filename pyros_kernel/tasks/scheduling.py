@@ -56,11 +56,12 @@ def schedule_night(night_id: int, start_unix_s: float, reason: str, *, services:
     :raises sqlalchemy.exc.NoResultFound: if there is no such night
     """
     with services.store.session() as session:
-        night = session.get_one(Night, night_id)
+        # One scheduler at a time gets past here: the next one sees what this one placed.
+        night = session.get_one(Night, night_id, with_for_update={"of": Night})
         sequences = candidates(session)
         made = _plan(session, night, sequences, start_unix_s, services.sky)
         schedule = _record(session, night, made, services.clock.unix_s(), reason)
-        _move(sequences, made)
+        _move(session, sequences, made)
         session.flush()
         schedule_id, name = schedule.id, night.name
     logger.info(
@@ -101,6 +102,7 @@ def _record(session: Session, night: Night, made: Plan, now_unix_s: float, reaso
     current = select(Schedule).where(Schedule.night_id == night.id, Schedule.status == ScheduleStatus.CURRENT)
     for former in session.scalars(current):
         former.become(ScheduleStatus.SUPERSEDED)
+    session.flush()  # before the new one comes: the database allows one current schedule per night
     schedule = Schedule(
         night=night,
         reason=reason,
@@ -124,11 +126,13 @@ def _record(session: Session, night: Night, made: Plan, now_unix_s: float, reaso
     return schedule
 
 
-def _move(sequences: list[Sequence], made: Plan) -> None:
+def _move(session: Session, sequences: list[Sequence], made: Plan) -> None:
     placed = {p.id for p in made.placed}
     reasons = {r.id: r.reason for r in made.rejected}
-    for sequence in sequences:
-        if sequence.status is SequenceStatus.EXECUTING:
+    # Read again, and held: one may have begun, or ended, while this was planned.
+    now = select(Sequence).where(Sequence.id.in_([s.id for s in sequences])).with_for_update(of=Sequence)
+    for sequence in session.scalars(now.execution_options(populate_existing=True)):
+        if sequence.status not in (SequenceStatus.OBSERVABLE, SequenceStatus.PLANNED):
             continue
         if sequence.id in placed:
             sequence.become(SequenceStatus.PLANNED)
