@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Container
+from typing import Protocol, cast
 
 from instruments.pyros.answer import format_error
 from instruments.pyros.grammar import grammar
 from simulators.faults import Sent
-
-if TYPE_CHECKING:
-    from simulators.server import DevicePort
 
 logger = logging.getLogger(__name__)
 
@@ -19,10 +17,31 @@ MAX_LINKS = 64
 _LINGER_S = 1.0
 
 
+class Served(Protocol):
+    """What a connection asks of the port that it belongs to."""
+
+    name: str
+    muted: bool
+    links: set[Link]
+
+    @property
+    def faults(self) -> Container[str]:
+        """Give the names of the faults that are on."""
+        ...
+
+    def answer(self, line: bytes) -> Sent:
+        """Give what goes back for a command line."""
+        ...
+
+    def after(self, real_s: float, do: Callable[[], object]) -> None:
+        """Do something later, unless the port is closed before."""
+        ...
+
+
 class Link(asyncio.Protocol):
     """One client's connection: cut its bytes into lines, answer each in turn."""
 
-    def __init__(self, port: DevicePort) -> None:
+    def __init__(self, port: Served) -> None:
         self._port = port
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
