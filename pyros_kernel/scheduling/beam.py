@@ -8,7 +8,7 @@ travelling telescope, an orienteering problem with time windows).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -17,73 +17,9 @@ from numpy.typing import NDArray
 from pyros_kernel.scheduling.bound import Market
 from pyros_kernel.scheduling.candidates import Candidates, Ints
 from pyros_kernel.scheduling.earth import Floats
+from pyros_kernel.scheduling.legs import Leg, Nodes
 
 _PRIME = 1_000_003
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """The part of a night that is built.
-
-    :param origin: block before it, None for the begin of the plan
-    :param leaves_unix_s: when that ends
-    :param pins: (block, latest start) that must be met, in order of time; the plan goes on after the last one
-        only if ``open_end``
-    :param excluded: blocks that have their place elsewhere
-    :param used_s: of each quota, elsewhere
-    :param began: starts of the blocks elsewhere, NaN for the others; only where some must follow others
-    """
-
-    origin: int | None
-    leaves_unix_s: float
-    pins: tuple[tuple[int, float], ...]
-    excluded: NDArray[np.bool_]
-    used_s: Floats
-    open_end: bool = True
-    began: Floats | None = None
-
-
-class _Nodes:
-    """The partial plans that were gone on from: which blocks are in each, and what else they carry."""
-
-    def __init__(self, inside: NDArray[np.bool_], used: Floats, began: Floats) -> None:
-        self.count = 0
-        self.inside, self.used, self.began = inside, used, began
-        self.parent: list[Ints] = []
-        self.last: list[Ints] = []
-
-    def add(self, parent: Ints, last: Ints, start: Floats, c: Candidates) -> Ints:
-        """Add partial plans, each a former one and a block more; give their numbers."""
-        node = np.arange(self.count, self.count + len(parent))
-        self.count += len(parent)
-        self.parent.append(parent)
-        self.last.append(last)
-        if parent[0] < 0:
-            return node
-        while self.count > len(self.inside):
-            self.inside = np.concatenate([self.inside, np.zeros_like(self.inside)])
-            self.used = np.concatenate([self.used, np.zeros_like(self.used)])
-            self.began = np.concatenate([self.began, np.zeros_like(self.began)])
-        self.inside[node] = self.inside[parent]
-        self.inside[node, last] = True
-        if self.used.shape[1]:
-            self.used[node] = self.used[parent]
-            counted = c.quota_of[last] >= 0
-            self.used[node[counted], c.quota_of[last[counted]]] += c.duration_s[last[counted]]
-        if self.began.shape[1]:
-            self.began[node] = self.began[parent]
-            self.began[node, last] = start
-        return node
-
-    def order(self, node: int) -> tuple[int, ...]:
-        """Give the blocks of a partial plan."""
-        parent, last = np.concatenate(self.parent), np.concatenate(self.last)
-        order: list[int] = []
-        while parent[node] >= 0:
-            order.append(int(last[node]))
-            node = int(parent[node])
-        return tuple(reversed(order))
-
 
 _END, _START, _VALUE, _PROMISE = range(4)  # columns of the numbers of a partial plan
 _LAST, _MARK, _PARENT, _MET = range(4)
@@ -92,10 +28,13 @@ _Part = tuple[Floats, Ints]
 
 
 class Beam:
-    """Builds legs of one night."""
+    """Builds legs of one night.
 
-    def __init__(self, c: Candidates, market: Market) -> None:
-        self._c, self._market = c, market
+    :param halt: asked again and again whether to give up what is being built
+    """
+
+    def __init__(self, c: Candidates, market: Market, halt: Callable[[], bool] = lambda: False) -> None:
+        self._c, self._market, self._halt = c, market, halt
         n = len(c.value)
         self._steps = np.vstack([c.transition_s, np.zeros(n)])
         self._rest = market.gain.sum(axis=0)
@@ -118,13 +57,13 @@ class Beam:
         :param spread: ways to go on that are kept for each, on average
         :param noise: added to the value that each block promises: another one finds another plan
         :param bucket_s: ends within so much are about the same time
-        :return: the blocks in order, the pins among them, or None if the pins can't be met
+        :return: the blocks in order, the pins among them, or None if the pins can't be met or it was given up
         """
         c = self._c
         rest_gain = self._market.gain if noise is None else self._market.gain - noise[:, None]
         extra: Floats = np.zeros(len(c.value)) if noise is None else noise
         n = len(c.value)
-        nodes = _Nodes(
+        nodes = Nodes(
             np.repeat(leg.excluded[None, :], 64, axis=0),
             np.repeat(leg.used_s[None, :], 64, axis=0),
             np.full((64, n if c.linked else 0), np.nan) if leg.began is None else np.repeat(leg.began[None], 64, 0),
@@ -135,6 +74,8 @@ class Beam:
         pending: dict[int, list[_Part]] = {0: [root]}
         best, best_node = -np.inf, -1
         while pending:
+            if self._halt():
+                return None
             at = min(pending)
             numbers, names = _together(pending.pop(at), width)
             node = nodes.add(names[:, _PARENT], names[:, _LAST], numbers[:, _START], c)
@@ -162,7 +103,7 @@ class Beam:
         numbers: Floats,
         names: Ints,
         node: Ints,
-        nodes: _Nodes,
+        nodes: Nodes,
         rest_gain: Floats,
         extra: Floats,
         keep: int,
@@ -186,9 +127,15 @@ class Beam:
             return None
         value = numbers[w, _VALUE] + c.value_at(j, begin)
         cell = self._market.cell(end)
-        elsewhere = inside.astype(np.float64) @ rest_gain
+        first = int(cell.min())
+        elsewhere = inside.astype(np.float64) @ rest_gain[:, first : int(cell.max()) + 1]
         promise = (
-            value + extra[j] + self._market.left_at(end) + self._rest[cell] - elsewhere[w, cell] - rest_gain[j, cell]
+            value
+            + extra[j]
+            + self._market.left_at(end)
+            + self._rest[cell]
+            - elsewhere[w, cell - first]
+            - rest_gain[j, cell]
         )
         children = np.stack([end, begin, value, promise], axis=1)
         called = np.stack([j, names[w, _MARK] ^ self._marks[j], node[w], met], axis=1)
@@ -205,7 +152,7 @@ class Beam:
         numbers: Floats,
         names: Ints,
         node: Ints,
-        nodes: _Nodes,
+        nodes: Nodes,
         inside: NDArray[np.bool_],
     ) -> Floats:
         """Give the earliest start of each block after each partial plan, shape (W, N); infinity where there is none."""

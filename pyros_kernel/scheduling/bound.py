@@ -18,7 +18,8 @@ from pyros_kernel.scheduling.earth import Floats
 _CELL_S = 180.0
 _PATIENCE = 12
 _FLAT = 20
-_QUOTA_S = 1800.0  # a quota's price is for so much of it: steps then suit it as they suit a cell
+_GUIDE = 60  # steps
+QUOTA_S = 1800.0  # a quota's price is for so much of it: steps then suit it as they suit a cell
 _BENT = 2e-5  # by so much a value between two breakpoints may exceed the larger of theirs, as a share
 
 
@@ -32,6 +33,7 @@ class Market:
     :param gain: best profit of each block if it starts in a cell or later, shape (N, cells + 1)
     :param excess: price of each quota, per second
     :param best_start: the start at which each block gains that, shape (N, cells + 1); -inf if it gains nothing
+    :param most: best profit of each block, shape (N,), negative if it costs more than it brings
     """
 
     bound: float
@@ -41,6 +43,12 @@ class Market:
     gain: Floats
     excess: Floats
     best_start: Floats
+    most: Floats
+
+    @property
+    def time(self) -> Floats:
+        """What each cell costs."""
+        return self.left[:-1] - self.left[1:]
 
     def left_at(self, unix_s: Floats) -> Floats:
         """Give the value of all time after some moments."""
@@ -52,7 +60,7 @@ class Market:
         return np.clip((unix_s - self.begin_unix_s) / self.cell_s, 0, len(self.left) - 1).astype(np.int64)
 
 
-def upper_bound(c: Candidates, reached: float, iterations: int = 400) -> float:
+def upper_bound(c: Candidates, reached: float, iterations: int = 250) -> float:
     """Bound the value of every plan from above.
 
     :param reached: value of a plan that is known; the steps are measured by it
@@ -60,30 +68,44 @@ def upper_bound(c: Candidates, reached: float, iterations: int = 400) -> float:
     return market(c, reached, iterations).bound
 
 
-def market(c: Candidates, reached: float, iterations: int = 400) -> Market:
+def market(c: Candidates, reached: float, iterations: int = 250) -> Market:
     """Find prices at which the blocks that pay are worth as little as possible together."""
     if not len(c.value):
-        return Market(max(0.0, reached), 0.0, _CELL_S, np.zeros(1), np.zeros((0, 1)), np.zeros(0), np.zeros((0, 1)))
+        nothing = np.zeros((0, 1))
+        return Market(max(0.0, reached), 0.0, _CELL_S, np.zeros(1), nothing, np.zeros(0), nothing, np.zeros(0))
     prices = _Prices(c)
-    nothing: Floats = np.zeros(prices.cells + len(c.quota_s), dtype=np.float64)
-    # A night that is full has about one price: the best of those that are the same everywhere is a good begin too.
+    # A night that is full has about one price: of those that are the same everywhere the best is a good begin.
     density = float((c.value / c.duration_s).max()) * _CELL_S
-    flat = [np.append(np.full(prices.cells, density * k / _FLAT), nothing[prices.cells :]) for k in range(1, _FLAT + 1)]
+    free = np.zeros(len(c.quota_s))
+    flat = [np.append(np.full(prices.cells, density * k / _FLAT), free) for k in range(_FLAT + 1)]
     level = min(flat, key=lambda p: prices.bound(p)[0])
-    found = [prices.lowered(price, reached, iterations) for price in (nothing, level)]
-    bound, price = min(found, key=lambda pair: pair[0])
+    bound, price = prices.lowered(level, reached, iterations)
     return prices.market(price, max(bound, reached))
+
+
+def guide(c: Candidates, reached: float, begin: Market, between_s: float) -> Market:
+    """Find the prices of a night as it will be: better for building plans, but no bound.
+
+    :param begin: prices to begin with
+    :param between_s: a typical transition, counted with each block
+    """
+    if not len(c.value):
+        return begin
+    prices = _Prices(c, between_s)
+    time = np.resize(np.append(begin.time, np.zeros(prices.cells)), prices.cells)
+    bound, price = prices.lowered(np.append(time, begin.excess * QUOTA_S), reached, _GUIDE)
+    return prices.market(price, bound)
 
 
 class _Prices:
     """The relaxed problem under a price for each cell of time, and for each quota."""
 
-    def __init__(self, c: Candidates) -> None:
+    def __init__(self, c: Candidates, between_s: float = 0.0) -> None:
         self._c = c
         # Each block holds the telescope at least until the nearest other one can begin.
         other = c.transition_s + np.where(np.eye(len(c.value), dtype=bool), np.inf, 0.0)
         nearest = other.min(axis=1)
-        held = c.duration_s + np.where(np.isfinite(nearest), nearest, 0.0)
+        held = c.duration_s + np.maximum(np.where(np.isfinite(nearest), nearest, 0.0), between_s)
         self._begin = float(c.first[np.isfinite(c.first)].min())
         end = float((c.last.max(axis=1) + held).max())
         self.cells = max(1, int(np.ceil((end - self._begin) / _CELL_S)))
@@ -101,7 +123,7 @@ class _Prices:
 
     def bound(self, price: Floats) -> tuple[float, Floats]:
         """Give the bound at a price (value per cell, then per second of each quota), and its slope there."""
-        c, time, excess = self._c, price[: self.cells], price[self.cells :] / _QUOTA_S
+        c, time, excess = self._c, price[: self.cells], price[self.cells :] / QUOTA_S
         profit_at = self._profits(time, excess)
         profit = np.maximum.reduceat(profit_at, self._offset)
         taken = np.flatnonzero(profit > 0)
@@ -114,7 +136,7 @@ class _Prices:
         if not len(excess):
             return bound, self._ones - asked
         use = np.bincount(c.quota_of[taken] + 1, c.duration_s[taken], minlength=len(excess) + 1)[1:]
-        return bound, np.concatenate([self._ones - asked, (c.quota_s - use) / _QUOTA_S])
+        return bound, np.concatenate([self._ones - asked, (c.quota_s - use) / QUOTA_S])
 
     def lowered(self, price: Floats, reached: float, iterations: int) -> tuple[float, Floats]:
         """Lower the bound from a price on; give the best one found, and its price."""
@@ -135,7 +157,7 @@ class _Prices:
 
     def market(self, price: Floats, bound: float) -> Market:
         """Say what everything costs and gains at a price."""
-        time, excess = price[: self.cells], price[self.cells :] / _QUOTA_S
+        time, excess = price[: self.cells], price[self.cells :] / QUOTA_S
         left = np.concatenate([np.cumsum(time[::-1])[::-1], [0.0]])
         profit, cell = self._profits(time, excess), self._from.astype(np.int64)
         gain, start = (np.full((len(self._c.value), self.cells + 1), fill) for fill in (0.0, -np.inf))
@@ -146,7 +168,8 @@ class _Prices:
         for k in range(self.cells - 1, -1, -1):
             later = gain[:, k + 1] > gain[:, k]
             gain[later, k], start[later, k] = gain[later, k + 1], start[later, k + 1]
-        return Market(bound, self._begin, _CELL_S, left, gain, excess, start)
+        most = np.maximum.reduceat(profit, self._offset)
+        return Market(bound, self._begin, _CELL_S, left, gain, excess, start, most)
 
     def _profits(self, time: Floats, excess: Floats) -> Floats:
         paid = np.concatenate([[0.0], np.cumsum(time)])

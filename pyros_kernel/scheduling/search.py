@@ -8,22 +8,40 @@ CP-98, 417; acceptance as Schrimpf et al. 2000, Journal of Computational Physics
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from enum import Enum, auto
+from itertools import pairwise
 
 import numpy as np
 
-from pyros_kernel.scheduling.beam import Beam, Leg
-from pyros_kernel.scheduling.bound import Market, market
+from pyros_kernel.scheduling.beam import Beam
+from pyros_kernel.scheduling.bound import Market, guide, market
 from pyros_kernel.scheduling.candidates import Candidates, Ints
 from pyros_kernel.scheduling.earth import Floats
+from pyros_kernel.scheduling.legs import Leg
 from pyros_kernel.scheduling.outcome import Search
+from pyros_kernel.scheduling.path_bound import PathBound
 from pyros_kernel.scheduling.route import Route
 
 POWERS = (0.5, 0.75, 0.9, 1.0, 1.1)
 _WARMTH = 0.004  # of the value, at the start: by so much a step may make it worse
-_WHOLE = ((3, 4), (10, 8))  # width and spread of the first beams, over the whole night
 _SHORT = 60  # steps of a search for quality at the same value
-_EACH = 12  # after so many parts comes a whole night with noise
+_EACH, _BOUND_EACH = 12, 6  # after so many steps comes a whole night with noise, and a step of the bound
+_ROOMY = 0.8  # of the value of all is in the first plan
+_TYPICAL = 0.85  # of the mean transition of the first plan, that prices count with each block
+
+
+class _Step(Enum):
+    """What one step of a search does."""
+
+    WHOLE = auto()
+    PART = auto()
+    BOUND = auto()
+
+
+# Width and spread of the first beams over the whole night, each with a step of the bound before it but the first.
+_FIRST = {0: (3, 4), 2: (10, 8), 4: (30, 8), 7: (100, 8)}
+_BOUND_FIRST = (1, 3, 5, 6)
 
 
 def greedy(c: Candidates) -> Route:
@@ -44,46 +62,54 @@ def best_route(c: Candidates, search: Search) -> tuple[Route, float]:
     :raises ValueError: if the running blocks overlap
     """
     began_s = time.thread_time()
-    route = greedy(c)
-    prices = market(c, route.value(c))
-    return _Improver(c, prices, search, began_s).improved(route), prices.bound
+    improver = _Improver(c, greedy(c), search, began_s)
+    return improver.improved(), improver.bound.bound
 
 
 def improved(c: Candidates, route: Route, search: Search) -> Route:
     """Search for a better route, from one that is known."""
-    began_s = time.thread_time()
-    return _Improver(c, market(c, route.value(c)), search, began_s).improved(route)
+    return _Improver(c, route, search, time.thread_time()).improved()
 
 
 def of_more_quality(c: Candidates, route: Route, search: Search) -> tuple[int, ...]:
     """Search a little for an order that is worth more, where worth depends on the starts."""
-    prices = market(c, route.value(c))
     short = replace(search, iterations=min(_SHORT, search.iterations), cpu_s=np.inf, gap=0.0)
-    return _Improver(c, prices, short, 0.0).improved(route).order
+    improver = _Improver(c, route, short, 0.0)
+    improver.bound.done = True  # an order of the same value is looked for: nobody asks what is possible at most
+    return improver.improved().order
 
 
-@dataclass(slots=True)
 class _Improver:
-    c: Candidates
-    market: Market
-    search: Search
-    began_s: float
+    """One search: its steps build the night anew, or a part of it, or lower the bound.
 
-    def improved(self, route: Route) -> Route:
-        """Search for a better route; the given one at worst."""
+    :param begin: route to begin with
+    """
+
+    def __init__(self, c: Candidates, begin: Route, search: Search, began_s: float) -> None:
+        self.c, self.search = c, search
+        self._begin, self._began_s, value = begin, began_s, begin.value(c)
+        self._market: Market = market(c, value)
+        self.bound = PathBound(c, self._market, value)
+        # Where nearly everything fits it matters where each goes, not which are left out: parts find that.
+        self._roomy = value > _ROOMY * float(c.value.sum())
+
+    def improved(self) -> Route:
+        """Search for a better route; the one to begin with at worst."""
         c, search = self.c, self.search
         rng = np.random.default_rng(search.seed)
-        beam = Beam(c, self.market)
-        enough = self.market.bound * (1 - search.gap) * (1 - 1e-9)
-        best = current = route
-        best_value = current_value = route.value(c)
+        best = current = self._begin
+        best_value = current_value = best.value(c)
+        beam: Beam | None = None
         for step in range(search.iterations):
             full = c.quality is None and not len(_outside(c, best))
-            if best_value >= enough or full or search.stop():
+            if full or best_value >= self.bound.bound * (1 - search.gap) * (1 - 1e-9) or self._halt():
                 break
-            if time.thread_time() - self.began_s > search.cpu_s:
-                break
-            trial = self._whole(beam, step, rng) if self._is_whole(step) else self._part(beam, current, rng)
+            beam = self._beam() if beam is None else beam
+            kind = self._kind(step)
+            if kind is _Step.BOUND:
+                self.bound.step(best_value)
+                continue
+            trial = self._whole(beam, step, rng) if kind is _Step.WHOLE else self._part(beam, current, rng)
             if trial is None:
                 continue
             value = trial.value(c)
@@ -94,13 +120,26 @@ class _Improver:
                 best, best_value = trial, value
         return best
 
-    @staticmethod
-    def _is_whole(step: int) -> bool:
-        return step < len(_WHOLE) or step % _EACH == 0
+    def _beam(self) -> Beam:
+        c, order = self.c, self._begin.order
+        if self._roomy:
+            return Beam(c, self._market, self._halt)
+        between = float(np.mean([c.steps[a][b] for a, b in pairwise(order)])) if len(order) > 1 else 0.0
+        return Beam(c, guide(c, self._begin.value(c), self._market, _TYPICAL * between), self._halt)
+
+    def _kind(self, step: int) -> _Step:
+        first = step <= (2 if self._roomy else max(_FIRST))
+        if (first and step in _FIRST) or (not first and step % _EACH == 0):
+            return _Step.WHOLE
+        bound = step in _BOUND_FIRST if first else step % (_EACH if self._roomy else _BOUND_EACH) == 1
+        return _Step.BOUND if bound and not self.bound.done else _Step.PART
+
+    def _halt(self) -> bool:
+        return time.thread_time() - self._began_s > self.search.cpu_s or self.search.stop()
 
     def _whole(self, beam: Beam, step: int, rng: np.random.Generator) -> Route | None:
-        if step < len(_WHOLE):
-            width, spread = _WHOLE[step]
+        if step in _FIRST and (step <= 2 or not self._roomy):
+            width, spread = _FIRST[step]
             return self._through(beam.build(beam.whole(), width, spread))
         noise = self.c.value * rng.normal(0.0, 0.06 if self.c.quality is None else 0.02, len(self.c.value))
         return self._through(beam.build(beam.whole(), 6, 6, noise))

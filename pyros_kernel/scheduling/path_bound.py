@@ -1,0 +1,85 @@
+"""Lower the bound further than prices of time can: what each block pays for being visited once, transitions kept.
+
+The prices of visits begin where :mod:`pyros_kernel.scheduling.bound` leaves them, and go on by the same kind of
+steps (Polyak 1969); the sum of the prices and the best path at them is a bound (Fisher 1981, Management Science 27, 1).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyros_kernel.scheduling.bound import QUOTA_S, Market
+from pyros_kernel.scheduling.candidates import Candidates, Ints
+from pyros_kernel.scheduling.earth import Floats
+from pyros_kernel.scheduling.paths import Paths
+
+_CELLS_S = (5.0, 2.0)  # for most steps, and for one in ten
+_FINE_EACH = 10
+_STEP, _SHORTER, _LEAST, _PATIENCE = 0.4, 0.6, 2e-3, 6
+_TOO_MANY = 3000  # steps of a path: blocks of a few seconds make it too slow to be worth its time
+
+
+class PathBound:
+    """A bound that is lowered a little by each :meth:`step`.
+
+    :param market: what to begin with
+    :param reached: value of a plan that is known; blocks that no better plan can hold are set aside
+    """
+
+    def __init__(self, c: Candidates, market: Market, reached: float) -> None:
+        self.bound = market.bound
+        self._c = c
+        self._rows: Ints = np.flatnonzero(market.bound + market.most > reached).astype(np.int64)
+        self._price = np.concatenate([market.gain.max(axis=1, initial=0.0), market.excess])
+        self._best, self._best_price = np.inf, self._price
+        self._paths: dict[float, Paths] = {}
+        self._length, self._waited, self._count = _STEP, 0, 0
+        self.done = not len(self._rows) or not np.isfinite(c.first).any()
+
+    def step(self, reached: float) -> None:
+        """Try to lower the bound.
+
+        :param reached: value of a plan that is known: the bound can't fall below it
+        """
+        if self.done:
+            return
+        n, count = len(self._c.value), self._count
+        self._count += 1
+        if count % _FINE_EACH == 1:
+            fine, _ = self._at(self._best_price, _CELLS_S[1])
+            self.bound = max(min(self.bound, fine), reached)
+            return
+        bound, slope = self._at(self._price, _CELLS_S[0])
+        self._waited = 0 if bound < self._best * (1 - 2e-5) else self._waited + 1
+        if bound < self._best:
+            self._best, self._best_price = bound, self._price
+        self.bound = max(min(self.bound, bound), reached)
+        if self._waited > _PATIENCE:
+            self._length, self._waited, self._price = self._length * _SHORTER, 0, self._best_price
+        norm = float(slope @ slope)
+        self.done |= norm == 0 or self._length < _LEAST or self.bound <= reached
+        if norm > 0:
+            length = self._length * max(bound - reached, 0.0) / norm
+            scale = np.concatenate([np.ones(n), np.full(len(self._price) - n, 1 / QUOTA_S)])
+            self._price = np.maximum(self._price - length * scale * slope, 0.0)
+
+    def _at(self, price: Floats, cell_s: float) -> tuple[float, Floats]:
+        """Give the bound at a price, and its slope there."""
+        c, n = self._c, len(self._c.value)
+        if cell_s not in self._paths:
+            self._paths[cell_s] = Paths(c, self._rows, cell_s)
+        paths = self._paths[cell_s]
+        if paths.steps > _TOO_MANY:
+            self.done = True
+            return np.inf, np.zeros(len(price))
+        excess = price[n:]
+        full = price[:n] + (np.append(excess, 0.0)[c.quota_of] * c.duration_s if len(excess) else 0.0)
+        brought, on_path = paths.best(full[self._rows])
+        bound = float(price[:n].sum() + excess @ c.quota_s + brought)
+        visits: Floats = np.zeros(n, dtype=np.float64)
+        visits[self._rows] = on_path
+        if not len(excess):
+            return bound, 1.0 - visits
+        use = np.bincount(c.quota_of + 1, c.duration_s * visits, minlength=len(excess) + 1)[1:]
+        slope: Floats = np.concatenate([1.0 - visits, (c.quota_s - use) / QUOTA_S])
+        return bound, slope

@@ -1,0 +1,116 @@
+"""The most that a path through the night can bring if a block may come again, after some other one.
+
+Such a path keeps every transition between what it does one after the other, in time: this is the relaxation of
+"each at most once" (q-paths: Christofides, Mingozzi and Toth 1981, Networks 11, 145).  Starts are told to a few
+seconds, always on the side of more value: no plan can bring more.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from pyros_kernel.scheduling.candidates import Candidates, Ints
+from pyros_kernel.scheduling.earth import Floats
+
+_BENT = 2e-5  # by so much a value between two ends of a cell may exceed the larger of theirs, as a share
+_NEVER = 1 << 40
+
+
+class Paths:
+    """Finds the best path of a night, again and again for other prices.
+
+    Cell ``k`` means that the start is ``k`` cells after the begin at the latest.  The best paths that end with a
+    block are kept by its start, so that those of all blocks are known up to the same cell; as the next one begins
+    at least the shortest duration later, as many cells are found at once.
+
+    :param rows: of the candidates that may be visited
+    :param cell_s: starts are rounded to it
+    """
+
+    def __init__(self, c: Candidates, rows: Ints, cell_s: float) -> None:
+        self._c, self._rows, self._cell_s = c, rows, cell_s
+        self._n = len(rows)
+        self._begin = float(c.first[np.isfinite(c.first)].min())
+        way = c.transition_s[rows[:, None], rows]
+        self._on = np.floor((c.duration_s[rows, None] + way) / cell_s + 1e-9).astype(np.int64)
+        self._chunk = max(1, int(self._on.min()))
+        cells = int(np.ceil((float(c.last.max()) - self._begin) / cell_s)) + 1
+        self._cells = -(-cells // self._chunk) * self._chunk
+        self._pad = int(self._on.max()) + 1 + self._chunk
+        self._base = (np.arange(self._n) * (self._pad + self._cells) + self._pad)[:, None] - self._on
+        self._soonest = self._base.max(axis=1)
+        self._open, self._worth = self._starts()
+        self._first = np.where(self._open.any(axis=1), self._open.argmax(axis=1), _NEVER)
+        self._last = np.where(self._open.any(axis=1), self._cells - 1 - self._open[:, ::-1].argmax(axis=1), -1)
+
+    @property
+    def steps(self) -> int:
+        """How many steps one path takes, each about the work of a product of N by N."""
+        return self._cells // self._chunk
+
+    def best(self, price: Floats) -> tuple[float, Ints]:
+        """Find the most that a path brings when each block costs its price, and how often it visits each.
+
+        :param price: shape (rows,), as the visits
+        """
+        n, pad, chunk = self._n, self._pad, self._chunk
+        table = np.full((n, pad + self._cells), -np.inf)
+        flat = table.ravel()
+        ahead = sliding_window_view(flat, chunk)
+        arrival = np.zeros(n)  # the best to come to each block with, so far
+        for k in range(0, self._cells, chunk):
+            now = slice(pad + k, pad + k + chunk)
+            table[:, now] = table[:, pad + k - 1, None]
+            to = np.flatnonzero((self._first < k + chunk) & (self._last >= k))
+            if not len(to):
+                continue
+            low = arrival[to]
+            # Who was worth less than what everyone is reached with already can't help.
+            of = np.flatnonzero(flat[self._soonest + (k + chunk - 1)] > low.min())
+            best = np.repeat(low[:, None], chunk, axis=1)
+            if len(of):
+                base = np.where(of[:, None] == to, -k, self._base[of[:, None], to])
+                best = np.maximum(best, ahead[base + k].max(axis=0))
+                arrival[to] = best[:, -1]
+            worth = self._worth[to, None] if self._worth.ndim == 1 else self._worth[to, k : k + chunk]
+            taken = np.where(self._open[to, k : k + chunk], best + worth - price[to, None], -np.inf)
+            taken[:, 0] = np.maximum(taken[:, 0], table[to, pad + k - 1])
+            table[to, now] = np.maximum.accumulate(taken, axis=1)
+        return self._traced(table, price)
+
+    def _traced(self, table: Floats, price: Floats) -> tuple[float, Ints]:
+        visits: Ints = np.zeros(self._n, dtype=np.int64)
+        block = int(table[:, -1].argmax())
+        total = float(table[block, -1])
+        if total <= 0:
+            return 0.0, visits
+        cell = self._cells - 1
+        while True:
+            row = table[block, self._pad : self._pad + cell + 1]
+            cell = int(np.searchsorted(row, row[-1]))
+            visits[block] += 1
+            worth = self._worth[block] if self._worth.ndim == 1 else self._worth[block, cell]
+            if float(row[-1] - worth + price[block]) <= 1e-7 * max(1.0, total):
+                return total, visits
+            before = table.ravel()[self._base[:, block] + cell]
+            before[block] = -np.inf
+            come_from = int(before.argmax())
+            cell -= int(self._on[come_from, block])
+            block = come_from
+
+    def _starts(self) -> tuple[NDArray[np.bool_], Floats]:
+        """Give in which cells each block may start, and what it is worth there at most."""
+        c = self._c
+        start_in = np.zeros((self._n, self._cells), dtype=bool)
+        for block, row in enumerate(self._rows.tolist()):
+            for a, b in c.spans[row]:
+                first, last = (int(np.ceil((t - self._begin) / self._cell_s - 1e-9)) for t in (a, b))
+                start_in[block, max(first, 0) : last + 1] = True
+        if c.quality is None:
+            return start_in, c.value[self._rows]
+        edges: Floats = self._begin + self._cell_s * np.arange(-1, self._cells, dtype=np.float64)
+        every = np.repeat(self._rows, len(edges))
+        value = c.value_at(every, np.tile(edges, self._n)).reshape(self._n, -1)
+        return start_in, np.maximum(value[:, 1:], value[:, :-1]) * (1 + _BENT)
