@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from pyros_kernel.alerts.moment import to_utc
-from pyros_kernel.alerts.packet import MAX_WORD, Citation, Packet
+from pyros_kernel.alerts.packet import MAX_WORD, Packet
 from pyros_kernel.alerts.position import Position, judge
 from pyros_kernel.alerts.stream_table import stream_of_notice
 from pyros_kernel.alerts.streams import Kind
@@ -46,24 +46,26 @@ def parse_notice(raw: bytes) -> Packet:
     position = _position(words)
     utc, problem = _moment(_word(words, "trigger_time"))
     retraction = kind_word == "retraction"
-    instrument = _word(words, "instrument") or path.rsplit("/", 1)[-1]
+    name = _word(words, "instrument") or path.rsplit("/", 1)[-1]
+    instrument = _word(words, "instrument") or stream.instruments.get("", name)
+    packet_type = stream.notice_types.get(kind_word) or (f"{name}-{kind_word}" if kind_word else name)
     stamp = _word(words, "alert_datetime") or _word(words, "time_created")
     local = "_".join(
         _UNSAFE.sub("-", part) for part in (identity, kind_word, _word(words, "record_number"), stamp) if part
     )
     if retraction:
         kind = Kind.RETRACTION
-    elif position.ra_deg is None:
-        kind = Kind.TRIGGER
-    else:
+    elif position.ra_deg is not None:
         kind = Kind.POSITION
+    else:
+        kind = Kind.TRIGGER if kind_word or utc else Kind.UNKNOWN
     digest = hashlib.sha1(json.dumps(words, sort_keys=True).encode(), usedforsecurity=False).hexdigest()
     return Packet(
         ivorn=f"ivo://gcn.nasa.gov/{_UNSAFE.sub('-', path.replace('/', '~')).replace('~', '/')}#{local or digest[:12]}",
         role="test" if test else "observation",
         version="json",
         stream=stream.name[:MAX_WORD],
-        packet_type=(f"{instrument}-{kind_word}" if kind_word else instrument)[:MAX_WORD],
+        packet_type=packet_type[:MAX_WORD],
         packet_number=None,
         kind=kind,
         trigger_id=identity[:MAX_WORD],
@@ -74,7 +76,7 @@ def parse_notice(raw: bytes) -> Packet:
         error_deg=position.error_deg,
         position_problem=position.problem,
         is_retraction=retraction,
-        citations=tuple(Citation(text, "followup") for text in ()),
+        citations=(),
         digest=digest,
         params=MappingProxyType({k: _text(v) for k, v in words.items() if not isinstance(v, (dict, list))}),
         raw=raw,
@@ -117,10 +119,15 @@ def _flat(words: dict[str, Any]) -> dict[str, Any]:
         "id": words["superevent_id"],
         "trigger_time": inner.get("time", ""),
         "time_created": words.get("time_created", ""),
-        "instrument": "LVK",
+        "instrument": ",".join(_detectors(inner)) or "LVK",
         # The map itself came along; this is where it, and what is newer, is found.
         "healpix_url": links.get("gracedb", "") if inner.get("skymap") else "",
     }
+
+
+def _detectors(event: Mapping[str, Any]) -> list[str]:
+    given = event.get("instruments")
+    return [name for name in cast(list[object], given) if isinstance(name, str)] if isinstance(given, list) else []
 
 
 def _identity(words: Mapping[str, Any]) -> str:

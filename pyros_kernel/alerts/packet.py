@@ -23,12 +23,14 @@ from pyros_kernel.alerts.tree import Element, NotVoevent, canonical, child, read
 from pyros_kernel.alerts.validity import schema_error
 
 MAX_WORD = 64
-_SKYMAPS = ("skymap_fits", "SKYMAP_URL_FITS", "skymap_url", "LOCATION_URL", "LocationMap_URL", "EVENTS_SKYMAP")
+_SKYMAPS = (
+    "skymap_fits", "SKYMAP_URL_FITS", "skymap_url", "LOCATION_URL", "LocationMap_URL", "HealPix_URL", "EVENTS_SKYMAP",
+)  # fmt: skip
 _SIGNIFICANCE = (
     "Image_Signif", "Burst_Signif", "Data_Signif", "Rate_Signif", "SNR", "Burst_SNR", "Best_SNR", "Snr", "SigmaSNR",
     "GRB_SNR", "image_snr", "rate_snr", "snr", "signalness",
 )  # fmt: skip
-_LATER = re.compile(r"Update|Updated|Refined|Offline|Fin_|Final|Gnd_|XRT_Pos|UVOT_Pos|mxt-", re.IGNORECASE)
+_LATER = re.compile(r"Update|Updated|Refined|Offline|Fin_|Final|Gnd_|XRT_Pos|UVOT_Pos|mxt-|SUBSEQUENT", re.IGNORECASE)
 _YES = frozenset({"true", "1", "yes"})
 
 
@@ -88,7 +90,10 @@ class Packet:
 
     @property
     def significance(self) -> float | None:
-        """Significance or signal-to-noise ratio, as the sender gives it (sigma); None if it gives none."""
+        """Significance or signal-to-noise ratio as the sender gives it, in sigma; None if it gives none.
+
+        IceCube gives the probability of an astrophysical origin instead (``signalness``, 0 to 1).
+        """
         for name in _SIGNIFICANCE:
             try:
                 return float(self.params[name])
@@ -138,7 +143,9 @@ def parse(raw: bytes, *, strict: bool = False) -> Packet:
     stream = stream_of(ivorn)
     params = _params(root)
     number = _whole(params.get("Packet_Type"))
-    known = UNKNOWN if number is None else stream.packets.get(number, UNKNOWN)
+    by_name = _type_from(ivorn)
+    known = stream.named.get(by_name, UNKNOWN) if number is None else stream.packets.get(number, UNKNOWN)
+    packet_type = known.name or by_name
     citations = _citations(root)
     moment = read_moment(root)
     position = read_position(root, params.get("Coords_String", ""), known.kind)
@@ -147,7 +154,7 @@ def parse(raw: bytes, *, strict: bool = False) -> Packet:
         role=root.get("role", "observation"),
         version=root.get("version", ""),
         stream=stream.name[:MAX_WORD],
-        packet_type=(known.name or _type_from(ivorn))[:MAX_WORD],
+        packet_type=packet_type[:MAX_WORD],
         packet_number=number,
         kind=known.kind,
         trigger_id=_trigger(stream, params)[:MAX_WORD],
@@ -162,7 +169,7 @@ def parse(raw: bytes, *, strict: bool = False) -> Packet:
         digest=hashlib.sha1(canonical(root), usedforsecurity=False).hexdigest(),
         params=MappingProxyType(params),
         raw=raw,
-        instrument=_instrument(known.name, params),
+        instrument=_instrument(stream, packet_type, params),
         skymap=next((params[name] for name in _SKYMAPS if params.get(name)), ""),
         is_update=_is_update(known.name, params, citations),
         schema_error=error,
@@ -201,10 +208,11 @@ def _is_retraction(kind: Kind, params: Mapping[str, str], citations: tuple[Citat
     )
 
 
-def _instrument(packet_type: str, params: Mapping[str, str]) -> str:
-    """Take it from what the sender says, or from the table's name of the packet (``BAT_GRB_Pos``)."""
-    said = params.get("Instrument") or params.get("Instruments")
-    return (said or re.split(r"[_-]", packet_type, maxsplit=1)[0])[:MAX_WORD]
+def _instrument(stream: Stream, packet_type: str, params: Mapping[str, str]) -> str:
+    """Take it from what the sender says, or from the table of streams."""
+    if said := params.get("Instrument") or params.get("Instruments"):
+        return said[:MAX_WORD]
+    return next((name for start, name in stream.instruments.items() if packet_type.startswith(start)), "")
 
 
 def _is_update(packet_type: str, params: Mapping[str, str], citations: tuple[Citation, ...]) -> bool:

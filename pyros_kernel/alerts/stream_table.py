@@ -86,8 +86,15 @@ STREAMS: tuple[Stream, ...] = (
             test={82: "BAT_GRB_Test_Pos"},
         ),
         notices=("swift/",),
+        instruments={"BAT": "BAT", "XRT": "XRT", "UVOT": "UVOT"},
     ),
-    Stream("Fermi", (f"{_GCN}Fermi", f"{_GCN}GLAST"), packets=_FERMI, notices=("fermi/",)),
+    Stream(
+        "Fermi",
+        (f"{_GCN}Fermi", f"{_GCN}GLAST"),
+        packets=_FERMI,
+        notices=("fermi/",),
+        instruments={"GBM": "GBM", "LAT": "LAT"},
+    ),
     Stream(
         "SVOM",
         ("org.svom/",),
@@ -104,6 +111,7 @@ STREAMS: tuple[Stream, ...] = (
             retraction={219: "retraction"},
         ),
         ("svom/",),
+        instruments={"grm": "GRM", "eclairs": "ECLAIRs", "mxt": "MXT"},
     ),
     Stream(
         "INTEGRAL",
@@ -113,6 +121,7 @@ STREAMS: tuple[Stream, ...] = (
             position={53: "Wakeup_Pos", 54: "Refined_Pos", 55: "Offline_Pos", 56: "Weak_Pos"},
             pointing={51: "Point_Dir"},
         ),
+        instruments={"SPIACS": "SPI-ACS", "Point_Dir": "", "": "IBIS"},
     ),
     Stream(
         "LVC",
@@ -124,6 +133,13 @@ STREAMS: tuple[Stream, ...] = (
             retraction={164: "Retraction"},
         ),
         ("igwn/gwalert",),
+        notice_types={
+            "earlywarning": "EarlyWarning",
+            "preliminary": "Preliminary",
+            "initial": "Initial",
+            "update": "Update",
+            "retraction": "Retraction",
+        },
     ),
     Stream(
         "AMON",
@@ -142,30 +158,78 @@ STREAMS: tuple[Stream, ...] = (
             test={159: "TEST_Event"},
         ),
         notices=("icecube/",),
+        instruments={"ICECUBE": "IceCube", "HAWC": "HAWC", "NU_EM": "AMON"},
     ),
     Stream(
         "MAXI",
         (f"{_GCN}MAXI",),
         packets=_packets(position={134: "Unknown_source_Pos", 135: "Known_source_Pos"}, test={136: "Test_Pos"}),
         notices=("maxi/",),
+        instruments={"": "GSC"},
     ),
     Stream(
         "GECAM",
         (f"{_GCN}GECAM",),
         (),  # its Trigger_Number differs between the flight and the ground packet of one burst
         _packets(position={188: "FLT_Event", 189: "GND_Event"}),
+        instruments={"": "GRD"},
     ),
     Stream(
         "AGILE",
         (f"{_GCN}AGILE",),
-        packets=_packets(trigger={105: "A_MCAL_Alert"}, pointing={107: "Point_Dir"}, test={109: "SA_Test_Pos"}),
+        packets=_packets(
+            trigger={105: "A_MCAL_Alert"},
+            position={100: "SA_Wakeup_Pos", 101: "SA_Ground_Pos", 102: "SA_Refined_Pos", 108: "SA_Trans_Pos"},
+            pointing={107: "Point_Dir"},
+            test={109: "SA_Test_Pos"},
+        ),
+        instruments={"A_MCAL": "MCAL", "SA": "SuperAGILE"},
     ),
-    Stream("CALET", (f"{_GCN}CALET", f"{_GCN}CAlet"), packets=_packets(product={160: "GBM_Flight_Lightcurve"})),
-    Stream("KONUS", (f"{_GCN}KONUS",), packets=_packets(product={59: "Lightcurve"})),
+    Stream(
+        "CALET",
+        (f"{_GCN}CALET", f"{_GCN}CAlet"),
+        packets=_packets(product={160: "GBM_Flight_Lightcurve", 161: "GBM_Ground_Lightcurve"}),
+        instruments={"GBM": "CGBM"},
+    ),
+    Stream("KONUS", (f"{_GCN}KONUS",), packets=_packets(product={59: "Lightcurve"}), instruments={"": "Konus"}),
     Stream("IPN", (f"{_GCN}IPN",), packets=_packets(trigger={31: "Raw", 32: "Seg"}, position={39: "Pos"})),
     Stream("COUNTERPART", (f"{_GCN}COUNTERPART",), packets=_packets(position={45: "Position"})),
-    Stream("CHIME", ("ca.chimenet.frb/",), (), notices=("chime/",)),
-    Stream("EP", ("einstein_probe/",), notices=("einstein_probe/",)),
+    Stream(
+        "GRO",
+        (f"{_GCN}GRO",),
+        packets=_packets(
+            position={1: "Orig_Pos", 11: "MaxBC_Pos", 22: "Final_Pos", 24: "LocBurst_Pos"}, test={2: "Test_Pos"}
+        ),
+        instruments={"": "BATSE"},
+    ),
+    Stream(
+        "HETE",
+        (f"{_GCN}HETE",),
+        packets=_packets(
+            trigger={40: "Alert"},
+            position={41: "Update_Pos", 42: "Last_Pos", 43: "Gndana_Pos"},
+            test={44: "Test_Pos"},
+        ),
+    ),
+    Stream("SNEWS", (f"{_GCN}SNEWS",), packets=_packets(trigger={149: "Event"})),
+    Stream("SK_SN", (f"{_GCN}SK_SN",), packets=_packets(position={175: "Event"}), notices=("superk/",)),
+    Stream("MOA", (f"{_GCN}MOA",), packets=_packets(position={139: "Lensing_Event"})),
+    Stream("SUZAKU", (f"{_GCN}SUZAKU",), packets=_packets(product={148: "Lightcurve"}), instruments={"": "WAM"}),
+    Stream(
+        "CHIME",
+        ("ca.chimenet.frb/",),
+        (),
+        notices=("chime/",),
+        named={
+            "FRB-DETECTION": PacketType("FRB-DETECTION", Kind.POSITION),
+            "FRB-SUBSEQUENT": PacketType("FRB-SUBSEQUENT", Kind.POSITION),
+            "FRB-UPDATE": PacketType("FRB-UPDATE", Kind.POSITION),
+            "FRB-RETRACTION": PacketType("FRB-RETRACTION", Kind.RETRACTION),
+            "OBS-RETRACTION": PacketType("OBS-RETRACTION", Kind.RETRACTION),
+        },
+        instruments={"": "CHIME/FRB"},
+    ),
+    Stream("EP", ("einstein_probe/",), notices=("einstein_probe/", "ep/")),
 )
 
 

@@ -38,6 +38,9 @@ class Stream:
     :param trigger_params: names of the Params that hold the trigger's identity, the first found counts
     :param packets: Packet_Type → what it is
     :param notices: beginnings of its JSON notices' schemas, after ``gcn/notices/``
+    :param named: what a packet is by the name in its IVORN, for streams without numbers
+    :param instruments: beginnings of packets' names → what saw it, for packets that don't say; the first that fits
+    :param notice_types: a JSON notice's ``alert_type`` → the name that its packets have as VOEvents
     """
 
     name: str
@@ -45,3 +48,6 @@ class Stream:
     trigger_params: tuple[str, ...] = ("TrigID",)
     packets: dict[int, PacketType] = field(default_factory=dict[int, PacketType])
     notices: tuple[str, ...] = ()
+    named: dict[str, PacketType] = field(default_factory=dict[str, PacketType])
+    instruments: dict[str, str] = field(default_factory=dict[str, str])
+    notice_types: dict[str, str] = field(default_factory=dict[str, str])

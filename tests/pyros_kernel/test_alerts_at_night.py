@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,10 @@ from pyros_kernel import Observatory
 from pyros_kernel.agents.majordome import unobservable
 from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Alert, AlertStatus, Request, RequestStatus, Sequence, SequenceStatus
+from tests.waiting import until
 
 SWIFT = (ROOT / "fixtures" / "swift_bat_grb_1125809.xml").read_bytes()
 CITE = b'</How><Citations><EventIVORN cite="retraction">ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1125809-092'
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.02)
 
 
 def packet(directory: Path, name: str, *replacements: tuple[bytes, bytes]) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from astropy.time import Time
 
 from pyros_kernel.alerts import AlertReplay, NoArchive, VtpReceiver, read_archive
+from tests.waiting import until
 
 # (file, seconds after the first one)
 SENT = (("c.xml", 0), ("a.xml", 30), ("b.xml", 90))
@@ -79,7 +79,7 @@ def test_they_are_sent_at_their_own_spacing_or_faster(
         for step in range(150):
             desk.clock.advance(1)
             if (step + 1) in {10, 10 + second_s, 10 + third_s}:
-                _until(lambda: len(replay.answers) > len(sent_at))
+                until(lambda: len(replay.answers) > len(sent_at))
                 sent_at.append(desk.clock.unix_s() - begin_s)
             assert len(replay.answers) == len(sent_at)
         assert replay.wait(10)
@@ -101,10 +101,3 @@ def test_the_command_replays_to_any_broker(desk: Any, receiver: VtpReceiver, arc
 def test_a_speed_that_is_none_is_refused(desk: Any) -> None:
     with pytest.raises(ValueError, match="above 0"):
         AlertReplay([], Time("2022-09-30"), desk.clock, faster=0, port=1)
-
-
-def _until(condition: Callable[[], object], seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)

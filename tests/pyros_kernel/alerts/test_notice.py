@@ -54,8 +54,8 @@ def test_every_notice_is_read_or_refused_with_a_reason(source: dict[str, Any]) -
         ("tests_fixtures_ep_alert_alert_248", "EP", "WXT", "01709259790", "position", False),
         ("chime_frb.detection.example", "CHIME", "frb-initial", "427325191", "position", False),
         ("maxi_gsc.unknown.circle.example", "MAXI", "GSC-update", "9995289617", "position", False),
-        ("lvk_MS181101ab_update_displayexample", "LVC", "LVK-update", "MS181101ab", "trigger", True),
-        ("lvk_MS181101ab_retraction", "LVC", "LVK-retraction", "MS181101ab", "retraction", True),
+        ("lvk_MS181101ab_update_displayexample", "LVC", "Update", "MS181101ab", "trigger", True),
+        ("lvk_MS181101ab_retraction", "LVC", "Retraction", "MS181101ab", "retraction", True),
     ],
 )
 def test_the_table_of_streams_names_notices(
@@ -70,6 +70,7 @@ def test_the_table_of_streams_names_notices(
 def test_a_gravitational_wave_alert_names_its_map_and_time() -> None:
     packet = read_packet((NOTICES / "lvk_MS181101ab_update_displayexample.json").read_bytes())
     assert packet.skymap.startswith("https://")
+    assert packet.instrument == "H1,L1,V1"
     assert packet.is_update
     assert str(packet.event_utc) == "2018-11-01 22:22:46.654000+00:00"
 
