@@ -14,9 +14,11 @@ from pyros_kernel.agents.config import AgentConfig, current
 from pyros_kernel.agents.inbox import Inbox
 from pyros_kernel.agents.life import Life
 from pyros_kernel.agents.message import Message, Reply
+from pyros_kernel.agents.pace import Pace
 from pyros_kernel.clock import Clock
 
-_SILENT_S = 5.0
+_SILENT_S = 4.0
+_LATE_S = 4.0  # with a look every second, whatever hangs is told within 5 s
 
 
 class Agent:
@@ -40,8 +42,8 @@ class Agent:
     WATCHER: Final = names.WATCHER
     SHUTDOWN: Final = names.SHUTDOWN
 
-    hang_s: float = 30.0
-    """Real seconds after which a running action counts as hung."""
+    hang_s: float = 4.0
+    """Real seconds after which a running action counts as hung; raise it for an agent whose actions take longer."""
     slow_work_s: float = 5.0
     """Real seconds after which a ``work()`` that has not returned is logged."""
     stop_s: float = 5.0
@@ -60,6 +62,7 @@ class Agent:
         self.stopping = threading.Event()
         self._inbox = Inbox(self.inbox_size)
         self._record = state.Record(self.clock)
+        self._pace, self._looped = Pace(), ""
         self._life = Life(self, self._record, self._inbox, self._accept)
 
     def work(self) -> None:
@@ -105,11 +108,24 @@ class Agent:
     @property
     def state(self) -> str:
         """The agent's state: starting, running, busy, failed, hung or stopped."""
-        return self._record.state(self.hang_s)
+        return self._record.state(self.hang_s, self.stop_s)
+
+    @property
+    def told_to_stop(self) -> bool:
+        """Whether somebody wants its end; one that died was not told."""
+        return self._life.stop_asked
 
     def status(self) -> dict[str, Any]:
         """Describe the agent in JSON values, as ``Sender.ask(name, "status")`` does."""
-        return self._record.report(self.name, self.hang_s, len(self._inbox))
+        return self._record.report(self.name, self.state, len(self._inbox))
+
+    def late(self) -> str:
+        """Tell in words what it has been doing for long, without counting as hung yet; empty if nothing."""
+        action = self._record.action
+        if action is None or time.monotonic() - action[1] < _LATE_S:
+            return ""
+        limit_s = self.stop_s if action[0] == state.SHUTTING_DOWN else self.hang_s
+        return f"is in {action[0]} for more than {_LATE_S:g} s (replaced after {limit_s:g} s)"
 
     def trouble(self) -> str:
         """Tell why the agent must be replaced, in words; empty if it need not be."""
@@ -118,16 +134,22 @@ class Agent:
             return f"died: {self._record.last_error}"
         if now == state.HUNG:
             action = self._record.action
-            return f"hangs in {action[0] if action else 'an action'} for more than {self.hang_s:g} s"
+            limit_s = self.stop_s if action and action[0] == state.SHUTTING_DOWN else self.hang_s
+            return f"hangs in {action[0] if action else 'an action'} for more than {limit_s:g} s"
         if now != state.STOPPED and self._life.receiver_age_s > _SILENT_S:
             return f"has not looked at the network for {self._life.receiver_age_s:.0f} s"
-        return ""
+        self._looped, rate = self._pace.loop()
+        return f"loops in {self._looped}: {rate:.0f} times a second" if self._looped else ""
 
     def adopt(self, older: Agent) -> None:
-        """Take over the waiting messages and the counters of a stopped agent that this one replaces."""
+        """Take over the waiting messages and the counters of a stopped agent that this one replaces.
+
+        Not the messages in which it went round in circles.
+        """
         left, seen = older._inbox.drain()
         for message in left:
-            self._inbox.put(message, urgent=message.name in self.urgent)
+            if message.name != older._looped:
+                self._inbox.put(message, urgent=message.name in self.urgent)
         self._inbox.remember(seen)
         self._record.inherit(older._record)
 
@@ -142,6 +164,7 @@ class Agent:
             self.log.warning("%s from %s dropped: its deadline has passed", message.name, message.sender)
             return
         self._record.action = message.name, time.monotonic()
+        self._pace.note(message.name)
         try:
             action = self.actions_by_message[message.name]
             if _takes_message(action, message):

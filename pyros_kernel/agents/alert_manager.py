@@ -77,6 +77,8 @@ class AlertManager(Agent):
     :param port: TCP port for authors; 0 for any that is free
     """
 
+    hang_s = 30.0  # a database under load answers late, and the alert is decided about all the same
+
     MSG_REPLAY = "Replay"
 
     def __init__(

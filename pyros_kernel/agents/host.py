@@ -17,6 +17,8 @@ from pyros_kernel.snapshot import AgentView
 
 logger = logging.getLogger(__name__)
 
+_DEAD_S = 2.0  # how long a dead agent may hold up its successor, and whoever looks after the others
+
 
 class AgentHost:
     """Hold the agents of this process.
@@ -143,7 +145,7 @@ class AgentHost:
         try:
             older = self._agents.get(name)
             if older is not None:
-                older.stop(0 if older.state == state.HUNG else older.stop_s)
+                older.stop({state.HUNG: 0.0, state.FAILED: _DEAD_S}.get(older.state, older.stop_s))
             newer = self._factories[name]()
             if older is not None:
                 newer.adopt(older)

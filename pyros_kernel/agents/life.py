@@ -53,6 +53,11 @@ class Life:
         self._is_shut = self._stop_asked = self._slow_work_told = False
 
     @property
+    def stop_asked(self) -> bool:
+        """Whether somebody wants its end."""
+        return self._stop_asked
+
+    @property
     def receiver_age_s(self) -> float:
         """Real seconds since the receiver's last sign of life."""
         return time.monotonic() - self._receiver.beat
@@ -139,15 +144,15 @@ class Life:
             self._logger.info("the abandoned thread has ended")
             return
         self._agent.stopping.set()
+        if failed and not self._stop_asked:  # seen at once, however long it takes to leave things safe
+            self._record.enter(state.FAILED)
         # A shutdown() that hangs must show as an action that hangs does.
-        self._record.action = "shutdown()", time.monotonic()
+        self._record.action = state.SHUTTING_DOWN, time.monotonic()
         self._shut()
         self._record.action = None
         if self._identity.abandoned.is_set():
             return
-        if failed and not self._stop_asked:  # goes on telling that it failed, until its owner stops it
-            self._record.enter(state.FAILED)
-        if not failed or self._stop_asked:
+        if not failed or self._stop_asked:  # otherwise it goes on telling that it failed, until its owner stops it
             self._receiver.stop()
             self._record.enter(state.STOPPED)
             if undone := len(self._inbox):

@@ -47,6 +47,7 @@ class Majordome(Agent):
     """
 
     stop_s = _END_REAL_S + 5.0
+    hang_s = 30.0  # it waits for instruments; its successor would close the dome first
 
     MSG_OBSERVE = "Observe"
     MSG_PAUSE = "Pause"

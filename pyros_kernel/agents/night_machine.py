@@ -56,18 +56,27 @@ class NightMachine:
         self._stopping = stopping
         self._calibration = Cancellation()
         self._asked_empty_s = 0.0
-        with services.store.session() as session:
-            night = session.get_one(Night, services.night_id)
-            if night.status not in (NightStatus.CLOSED, NightStatus.DONE):
-                if night.status is not NightStatus.CALIBRATING:
-                    night.become(NightStatus.CLOSING, "found unfinished at start")
-                night.become(NightStatus.CLOSED, "found unfinished at start")
-            self.status, self.reason = night.status, night.reason
+        self.status, self.reason = NightStatus.CLOSED, "the night's machine has not begun"
+        self._begun = False
 
     def run(self) -> None:
-        """Step until the observatory goes down; then stop what runs, and close."""
+        """Step until the observatory goes down; then stop what runs, and close.
+
+        One at a time: a machine whose Majordome died closes before that of the next one begins.
+        """
+        while not self.wishes.turn.acquire(timeout=_STEP_REAL_S):
+            if self._stopping.is_set():
+                return
+        try:
+            self._run()
+        finally:
+            self.wishes.turn.release()
+
+    def _run(self) -> None:
         while not self._stopping.is_set():
             try:
+                if not self._begun:
+                    self._begin()
                 self.step()
             except InstrumentError as error:
                 logger.error("night: %s", error)
@@ -76,6 +85,18 @@ class NightMachine:
             self.wake.wait(_STEP_REAL_S)
             self.wake.clear()
         self._go_down()
+
+    def _begin(self) -> None:
+        with self.services.store.session() as session:
+            night = session.get_one(Night, self.services.night_id)
+            if night.status not in (NightStatus.CLOSED, NightStatus.DONE):
+                if night.status is not NightStatus.CALIBRATING:
+                    night.become(NightStatus.CLOSING, "found unfinished at start")
+                night.become(NightStatus.CLOSED, "found unfinished at start")
+            self.status, self.reason = night.status, night.reason
+        if self.wishes.observe:  # the machine before this one ended, not the night
+            self.wishes.ended.clear()
+        self._begun = True
 
     def step(self) -> None:
         """Look, and do the next thing."""

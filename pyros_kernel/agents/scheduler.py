@@ -31,6 +31,8 @@ class Scheduler(Agent):
     (default: the night that is observed).
     """
 
+    hang_s = 120.0  # a plan of a full night on a busy machine
+
     MSG_SCHEDULE = "Schedule"
     MSG_READY = "Schedule ready"
 

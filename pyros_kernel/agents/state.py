@@ -16,6 +16,7 @@ BUSY = "busy"
 FAILED = "failed"
 HUNG = "hung"
 STOPPED = "stopped"
+SHUTTING_DOWN = "shutdown()"  # shown as the action of an agent that ends
 
 
 @dataclass(slots=True)
@@ -51,15 +52,17 @@ class Record:
         self.errors += 1
         self.last_error = f"{type(error).__name__}: {error}"
 
-    def state(self, hang_s: float) -> str:
+    def state(self, hang_s: float, stop_s: float) -> str:
         """Tell the state: starting, running, busy, failed, hung or stopped.
 
         :param hang_s: real seconds after which a running action counts as hung
+        :param stop_s: real seconds after which its end counts as hung
         """
         action = self.action
         if self.phase != RUNNING or action is None:
             return self.phase
-        return HUNG if time.monotonic() - action[1] > hang_s else BUSY
+        limit_s = stop_s if action[0] == SHUTTING_DOWN else hang_s
+        return HUNG if time.monotonic() - action[1] > limit_s else BUSY
 
     def inherit(self, older: Record) -> None:
         """Take over the counters of the agent that this one replaces."""
@@ -67,12 +70,12 @@ class Record:
         self.last_message, self.last_message_s = older.last_message, older.last_message_s
         self.restarts = older.restarts + 1
 
-    def report(self, name: str, hang_s: float, queue_depth: int) -> dict[str, Any]:
+    def report(self, name: str, state: str, queue_depth: int) -> dict[str, Any]:
         """Describe it all in JSON values."""
         uptime_s = None if self.since_s is None else self.clock.unix_s() - self.since_s
         return {
             "name": name,
-            "state": self.state(hang_s),
+            "state": state,
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "since_s": self.since_s,

@@ -40,6 +40,7 @@ class Supervision:
         self._patience: dict[str, Patience] = {}
         self._due_s: dict[str, float] = {}
         self._broken: dict[str, str] = {}
+        self._late: dict[str, str] = {}
         self._given_up: set[str] = set()
         self._incidents: deque[Incident] = deque(maxlen=_KEPT)
         self._lock = threading.Lock()
@@ -66,8 +67,12 @@ class Supervision:
         trouble = self._broken.get(name) or agent.trouble()
         if not trouble:
             self._due_s.pop(name, None)
+            late = agent.late()
+            if late and late != self._late.get(name):
+                self._note(logging.WARNING, name, agent, late)
+            self._late[name] = late
             return
-        if agent.stopping.is_set() and not self._broken.get(name) and agent.state == "hung":
+        if agent.told_to_stop and not self._broken.get(name) and agent.state == "hung":
             self._note(logging.ERROR, name, agent, f"{trouble}, though it was told to stop: abandoned")
             agent.stop(0)
             return

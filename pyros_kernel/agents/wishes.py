@@ -15,6 +15,7 @@ class Wishes:
     :param stop_reason: why the night is to end, or ended
     :param lost: why this kernel does not command any more: it keeps its hands off
     :param ended: set once the night has ended and its report is written
+    :param turn: held by the one machine that runs the night; the next one waits until it has closed
     """
 
     observe: bool = False
@@ -22,6 +23,7 @@ class Wishes:
     stop_reason: str = ""
     lost: str = ""
     ended: threading.Event = field(default_factory=threading.Event)
+    turn: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self) -> None:
         """Ask for the night."""

@@ -148,6 +148,36 @@ def test_a_hung_agent_is_replaced_and_what_waited_is_done(host: AgentHost, stage
     assert stage.log.count("majordome off") == 1
 
 
+def test_a_looping_agent_is_replaced_without_what_it_loops_in(host: AgentHost, stage: Stage, until: Until) -> None:
+    host.start_all()
+
+    def again() -> None:
+        Sender.send_to(Agent.SCHEDULER, "Again")
+
+    host.agent(Agent.SCHEDULER).actions_by_message["Again"] = again
+    again()
+    until(lambda: state(host, Agent.SCHEDULER) == ("running", 1))
+    assert any("loops in Again: " in i.what for i in host.incidents)
+    Sender.send_to(Agent.SCHEDULER, "Play")
+    until(lambda: "scheduler plays" in stage.log)
+
+
+def test_what_takes_long_is_told_before_it_counts_as_hung(config: AgentConfig, stage: Stage, until: Until) -> None:
+    class Slow(Actor):
+        hang_s = 600.0
+
+    host = AgentHost(
+        {Agent.MAJORDOME: lambda: Slow(Agent.MAJORDOME, stage), Agent.WATCHER: lambda: Watcher(host, look_s=0.1)}
+    )
+    host.start_all()
+    Sender.send_to(Agent.MAJORDOME, "Hang")
+    until(lambda: bool(host.incidents))
+    assert [i.what for i in host.incidents] == ["is in Hang for more than 4 s (replaced after 600 s)"]
+    assert state(host, Agent.MAJORDOME) == ("busy", 0)
+    stage.hold.set()
+    assert host.stop_all() == ()
+
+
 def test_the_watcher_gives_up_loudly_and_begins_anew_when_told(
     host: AgentHost, stage: Stage, until: Until, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -107,9 +107,9 @@ def test_the_database_refuses_a_second_current_schedule_and_a_sequence_placed_tw
         with store.session(read_only=True) as session:
             one, two = session.scalars(select(Sequence.id).limit(2))
         add(ScheduleStatus.CURRENT, one, two)
-        with pytest.raises(IntegrityError, match="UNIQUE|one_current_schedule"):
+        with pytest.raises(IntegrityError, match=r"UNIQUE|one_current_schedule"):
             add(ScheduleStatus.CURRENT, one)
-        with pytest.raises(IntegrityError, match="UNIQUE|once_in_a_schedule"):
+        with pytest.raises(IntegrityError, match=r"UNIQUE|once_in_a_schedule"):
             add(ScheduleStatus.SUPERSEDED, one, one)
         add(ScheduleStatus.SUPERSEDED, one)
     finally:
