@@ -192,6 +192,7 @@ app.conf.update(
     result_serializer="json",
     result_expires=None,
     result_chord_retry_interval=0.3,
+    task_store_errors_even_if_ignored=True,  # retries too: a row that went on saying "it runs" would be taken for lost
     task_default_queue=DEFAULT_QUEUE,
     task_routes=(_route,),
     task_acks_late=False,  # a message is done with once its task is claimed; the table does the rest
@@ -204,6 +205,12 @@ app.conf.update(
     worker_redirect_stdouts=False,
     worker_send_task_events=False,
 )
+
+
+@app.on_after_finalize.connect
+def _may_look_again(sender: Celery, **_: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+    """Let what waits for the parallel parts of a chain run again after its worker died: it only looks."""
+    sender.tasks["celery.chord_unlock"].rerun = True
 
 
 @before_task_publish.connect

@@ -26,6 +26,12 @@ class TaskLost(Exception):
 class StoreBackend(BaseBackend):
     """Read and write results in the store's table of tasks."""
 
+    def mark_as_done(
+        self, task_id: str, result: Any, request: Any = None, store_result: bool = True, state: str = states.SUCCESS
+    ) -> None:
+        """Note that a task succeeded, even if nobody asks for its result: the table must not say that it runs."""
+        super().mark_as_done(task_id, result, request, store_result=True, state=state)
+
     def mark_as_revoked(
         self, task_id: str, reason: str = "", request: Any = None, store_result: bool = True, state: str = "REVOKED"
     ) -> None:

@@ -213,6 +213,20 @@ def test_a_sequence_is_a_chain_whose_plans_run_in_parallel(ops: ModuleType, tmp_
     assert result.get(timeout=WAIT_S) == "GRB slewed, vis + GRB slewed, nir"
 
 
+def test_a_chain_waits_for_parallel_parts_that_take_long(ops: ModuleType, tmp_path: Path) -> None:
+    running = ops.expose.delay(60, str(tmp_path))  # the queue of `mul` is busy meanwhile
+    result = chain(group(ops.mul.s(1, 2), ops.schedule.si(str(tmp_path / "log"), "a")), ops.note.s()).apply_async()
+
+    def looked() -> bool:
+        return any(row.name == "celery.chord_unlock" and row.tries > 2 for row in ledger.choose("RETRY", "STARTED"))
+
+    until(looked)
+    (tmp_path / "enough").touch()
+    assert running.get(timeout=WAIT_S) == "exposed"
+    assert result.get(timeout=WAIT_S) == [2, None]
+    until(lambda: not [row for row in ledger.choose(*ledger.RUNNING) if row.name == "celery.chord_unlock"])
+
+
 def test_a_chain_whose_beginning_is_revoked_ends(ops: ModuleType, tmp_path: Path) -> None:
     running = ops.expose.delay(60, str(tmp_path))
     until((tmp_path / "began").exists)

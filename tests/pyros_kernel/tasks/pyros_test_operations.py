@@ -114,6 +114,12 @@ def analyse(images: list[str]) -> str:
     return " + ".join(images)
 
 
+@app.task(name="operations.note", goes_to="one_q")
+def note(found: list[Any]) -> list[Any]:
+    """Give back what both parts gave."""
+    return found
+
+
 @app.task(name="operations.fail", goes_to="my_operations_q")
 def fail() -> None:
     """Fail."""
