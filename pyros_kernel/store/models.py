@@ -2,7 +2,7 @@
 
 from pyros_kernel.store.alert import Alert, Strategy
 from pyros_kernel.store.lease import Lease, LeaseEvent
-from pyros_kernel.store.night import Night, PlacedSequence, Schedule
+from pyros_kernel.store.night import Intervention, InterventionKind, Night, PlacedSequence, Schedule
 from pyros_kernel.store.recipe import RecipeRecord, RecipeStatus, RecipeStep, StepStatus
 from pyros_kernel.store.request import (
     Album,
@@ -29,6 +29,8 @@ __all__ = [
     "DeviceStatus",
     "Filter",
     "Image",
+    "Intervention",
+    "InterventionKind",
     "Lease",
     "LeaseEvent",
     "Night",

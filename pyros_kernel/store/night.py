@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -37,7 +38,11 @@ class Night(Stateful, Base):
 
 
 class Schedule(Stateful, Base):
-    """A plan of the rest of a night, as it was made at ``created``; old ones are kept."""
+    """A plan of the rest of a night, as it was made at ``created``; old ones are kept.
+
+    ``reason`` says why it was made, ``changes`` what it moved.  ``value`` is what the planner made of it, in
+    priority × seconds, and ``bound`` what no plan can exceed; None where it was not looked for.
+    """
 
     __tablename__ = "schedule"
     group = "common"
@@ -51,10 +56,20 @@ class Schedule(Stateful, Base):
     created: Mapped[datetime]
     plan_start: Mapped[datetime]
     plan_end: Mapped[datetime]
+    changes: Mapped[str | None]
+    value: Mapped[float | None]
+    bound: Mapped[float | None]
     night_id: Mapped[int] = mapped_column(ForeignKey("night.id"), index=True)
 
     night: Mapped[Night] = relationship()
     entries: Mapped[list[PlacedSequence]] = relationship(back_populates="schedule", order_by="PlacedSequence.start")
+
+    @property
+    def gap(self) -> float | None:
+        """By what share of its bound it may be short of the best plan at most; None without a bound."""
+        if self.value is None or self.bound is None:
+            return None
+        return 0.0 if self.bound <= 0 else max(0.0, 1.0 - self.value / self.bound)
 
 
 class PlacedSequence(Base):
@@ -72,3 +87,32 @@ class PlacedSequence(Base):
 
     schedule: Mapped[Schedule] = relationship(back_populates="entries")
     sequence: Mapped[Sequence] = relationship()
+
+
+class InterventionKind(StrEnum):
+    """What a person changes of a night's schedule."""
+
+    PIN = "pin"  # the sequence is observed from ``start``, and at no other time
+    DROP = "drop"  # the sequence is not observed in this night
+    BLOCK = "block"  # nothing is observed from ``start`` to ``end``: a forecast of clouds, work in the dome
+
+
+class Intervention(Base):
+    """What a person wants of a night's schedule, until it is taken back; the planner starts from it.
+
+    ``sequence`` is that which is pinned or dropped, at most one of either; a block has none.
+    """
+
+    __tablename__ = "intervention"
+    group = "common"
+
+    kind: Mapped[InterventionKind] = status_column(InterventionKind, InterventionKind.PIN)
+    created: Mapped[datetime]
+    start: Mapped[datetime | None]
+    end: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(default="")
+    night_id: Mapped[int] = mapped_column(ForeignKey("night.id"), index=True)
+    sequence_id: Mapped[int | None] = mapped_column(ForeignKey("sequence.id"), index=True)
+
+    night: Mapped[Night] = relationship()
+    sequence: Mapped[Sequence | None] = relationship()
