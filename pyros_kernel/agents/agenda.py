@@ -43,12 +43,16 @@ class Agenda:
         """Whether the Scheduler was asked and may still answer."""
         return self._asked_real_s is not None and time.monotonic() - self._asked_real_s < _ANSWER_REAL_S
 
-    def ask(self, reason: str) -> None:
-        """Ask the Scheduler for a schedule from now on; the answer comes as a message to the Majordome."""
+    def ask(self, reason: str, **about: object) -> None:
+        """Ask the Scheduler for a schedule from now on; the answer comes as a message to the Majordome.
+
+        :param about: what else it should know, see :class:`~pyros_kernel.agents.scheduler.Scheduler`
+        """
         payload = {
             "reason": reason,
             "start_unix_s": self._services.clock.unix_s(),
             "night_id": self._services.night_id,
+            **about,
         }
         try:
             Sender.send_to(Agent.SCHEDULER, "Schedule", payload, config=self._config)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from pyros_kernel.agents.agent import Agent
 from pyros_kernel.agents.config import AgentConfig
 from pyros_kernel.agents.errors import NotDelivered, Refused
 from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.sender import Sender
-from pyros_kernel.tasks.scheduling import SchedulingServices, schedule_night
+from pyros_kernel.scheduling.tonight import Happened
+from pyros_kernel.tasks.scheduling import SchedulingServices, improve_schedule, reschedule_night, schedule_night
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +29,10 @@ class NightServices(SchedulingServices, Protocol):
 class Scheduler(Agent):
     """Answer "Schedule" with a new current schedule and the message "Schedule ready" to the Majordome.
 
-    Payload of "Schedule": ``reason`` (text), and if need be ``start_unix_s`` (default: now) and ``night_id``
-    (default: the night that is observed).
+    The schedule that stands is repaired, in milliseconds; then a better one is looked for, while no other message
+    waits, and told in the same way.  Payload, all of it if need be: ``reason`` (text), ``start_unix_s`` (default:
+    now), ``night_id`` (default: the night that is observed), ``anew`` (plan the whole night again), and the
+    sequences ``taken`` (begins just now), ``alert`` (as soon as it can be), ``pinned`` (just now).
     """
 
     hang_s = 120.0  # a plan of a full night on a busy machine
@@ -44,13 +48,34 @@ class Scheduler(Agent):
     def schedule(self, message: Message) -> None:
         """Plan the night and tell the Majordome; one that is away learns it from the store."""
         asked = message.payload
-        schedule_id = schedule_night(
-            int(asked.get("night_id", self._services.night_id)),
-            float(asked.get("start_unix_s", self._services.clock.unix_s())),
-            str(asked.get("reason", f"asked by {message.sender}")),
-            services=self._services,
+        night_id = int(asked.get("night_id", self._services.night_id))
+        start_s = float(asked.get("start_unix_s", self._services.clock.unix_s()))
+        reason = str(asked.get("reason", f"asked by {message.sender}"))
+        if asked.get("anew"):
+            self._tell(schedule_night(night_id, start_s, reason, services=self._services, stop=self.stopping.is_set))
+            return
+        happened = Happened(_id(asked, "alert"), _id(asked, "pinned"))
+        schedule_id = reschedule_night(
+            night_id, start_s, reason, services=self._services, happened=happened, taken_id=_id(asked, "taken")
         )
+        self._tell(schedule_id)
+        if not self._wanted():
+            now_s = max(start_s, self._services.clock.unix_s())
+            better_id = improve_schedule(schedule_id, now_s, services=self._services, stop=self._wanted)
+            if better_id != schedule_id:
+                self._tell(better_id)
+
+    def _wanted(self) -> bool:
+        """Whether something else is to be done."""
+        return self.stopping.is_set() or len(self._inbox) > 0
+
+    def _tell(self, schedule_id: int) -> None:
         try:
             Sender.send_to(Agent.MAJORDOME, self.MSG_READY, {"schedule_id": schedule_id}, config=self.config)
         except (NotDelivered, Refused) as error:
             logger.warning("schedule %d is in the store, but nobody was told: %s", schedule_id, error)
+
+
+def _id(asked: Mapping[str, Any], what: str) -> int | None:
+    value = asked.get(what)
+    return None if value is None else int(value)

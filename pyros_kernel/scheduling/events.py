@@ -57,4 +57,9 @@ class Dropped:
     id: Id
 
 
-Event = Alert | Lost | Failed | Overrun | Pinned | Dropped
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """Time has come free, or requests have come: what is planned stays, and the rest is filled."""
+
+
+Event = Alert | Lost | Failed | Overrun | Pinned | Dropped | Freed

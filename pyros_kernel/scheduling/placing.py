@@ -19,7 +19,7 @@ from pyros_kernel.scheduling.search import best_route, of_more_quality
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.scheduling.timeline import Timeline
 from pyros_kernel.scheduling.visibility import Visibility
-from pyros_kernel.scheduling.words import no_room, utc
+from pyros_kernel.scheduling.words import no_room, over_quota, utc
 
 Queue = list[tuple[Block, Visibility]]
 Reasons = dict[Id, str]
@@ -143,10 +143,7 @@ def _used_s(programme: str, timeline: Timeline) -> float:
 def _why_not(block: Block, seen: Visibility, timeline: Timeline, night: Night) -> str:
     if _over_quota(block, timeline, night):
         used, limit = _used_s(block.programme, timeline), night.quotas[block.programme]
-        return (
-            f"quota of {block.programme}: {used:.0f} s of {limit:.0f} s are planned, "
-            f"it needs {block.duration_s:.0f} s more"
-        )
+        return over_quota(block.programme, block.duration_s, used, limit)
     if block.after is not None:
         before = next((start for start, _, other in timeline.entries if other.id == block.after), None)
         if before is None:

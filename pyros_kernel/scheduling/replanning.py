@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import inf
 
 import numpy as np
 
-from pyros_kernel.scheduling.block import Block, Id, Transition
+from pyros_kernel.scheduling.block import Block, Id, Pointing, Transition
 from pyros_kernel.scheduling.candidates import Candidates
-from pyros_kernel.scheduling.events import Alert, Dropped, Event, Lost, Overrun, Pinned
+from pyros_kernel.scheduling.earth import Floats
+from pyros_kernel.scheduling.events import Alert, Dropped, Event, Failed, Lost, Overrun, Pinned
+from pyros_kernel.scheduling.intervals import complement, union
 from pyros_kernel.scheduling.outcome import Placement, Plan, Rejection, Search
 from pyros_kernel.scheduling.placing import Queue
+from pyros_kernel.scheduling.repair import mended, refilled, starts_near
 from pyros_kernel.scheduling.route import Route
 from pyros_kernel.scheduling.search import improved
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.scheduling.visibility import Visibilities
-from pyros_kernel.scheduling.words import utc
+from pyros_kernel.scheduling.words import left_out, utc
 
 _FIRST = 1e9  # what an alert is worth more than anything
 
@@ -26,6 +28,8 @@ class Replanner:
     """Holds a night's blocks and its plan, and changes the plan when something happens.
 
     :param made: the plan to begin with, of the same blocks
+    :param blocked: times (unix seconds) in which nothing may be observed
+    :param pointing: where the telescope stands, if nothing runs: what comes first starts after the way from there
     :param stability: a plan that :meth:`improve` finds replaces the one that stands only if it is worth more by
         this share
     :raises ValueError: if the plan holds a block that is not given
@@ -39,18 +43,23 @@ class Replanner:
         made: Plan,
         *,
         quotas: Mapping[str, float] | None = None,
+        blocked: Sequence[tuple[float, float]] = (),
+        pointing: Pointing | None = None,
         stability: float = 0.005,
     ) -> None:
-        self._transition, self._stability, self.plan = transition, stability, made
-        whole = ((made.start_unix_s, made.end_unix_s),)
-        self._finder = Visibilities(sky, made.start_unix_s, made.end_unix_s, whole)
+        self._sky, self._transition, self._pointing = sky, transition, pointing
+        self._stability, self.plan = stability, made
+        self._quotas = dict(quotas or {})
+        self._free = complement(union(blocked), made.start_unix_s, made.end_unix_s)
+        self._finder = Visibilities(sky, made.start_unix_s, made.end_unix_s, self._free)
         self._queue: Queue = list(zip(blocks, self._finder.of(blocks), strict=True))
-        self._c = Candidates.of(self._queue, transition, quotas=quotas)
+        self._c = Candidates.of(self._queue, transition, quotas=self._quotas)
         self._row = {block.id: k for k, block in enumerate(blocks)}
         unknown = [p.id for p in made.placed if p.id not in self._row]
         if unknown:
             raise ValueError(f"the plan holds block {unknown[0]}, which is not among the blocks")
         self._begin = {self._row[p.id]: p.start_unix_s for p in made.placed}
+        self._way_s = [self._way(block, seen.direction) for block, seen in self._queue]
         self._out: set[int] = set()
         self._why: dict[int, str] = {}
 
@@ -71,26 +80,57 @@ class Replanner:
         order = self._repaired(c, now_unix_s, before)
         if event is not None or len(order) < len(self._begin) - len(past):
             order = self._refilled(c, order)
-        self._begin = past | self._kept(c, order, before)
+        self._begin = past | starts_near(c, order, before)
         self.plan = self._made(before)
         return self.plan
 
     def improve(self, now_unix_s: float, search: Search) -> Plan:
-        """Search for a plan of more value from now on; a small gain is not worth a change."""
+        """Search for a plan of more value from now on, and find the bound; a small gain is not worth a change.
+
+        What is mandatory, an alert or pinned stays where it is, and the bound is that of plans that leave it there.
+        """
         c = self._from_now(now_unix_s)
         future = tuple(k for k in sorted(self._begin, key=lambda k: self._begin[k]) if k not in self._out)
-        keep = np.array([k for k in range(len(c.value)) if k not in self._out and c.spans[k]], dtype=np.int64)
+        held = {k for k in future if k in c.fixed or self._queue[k][0].mandatory or c.value[k] >= _FIRST}
+        keep = np.array(
+            [
+                k
+                for k, (block, _) in enumerate(self._queue)
+                if k not in self._out and c.spans[k] and (k in self._begin or block.group is None)
+            ],
+            dtype=np.int64,
+        )
+        spans = [[(self._begin[k], self._begin[k])] if k in held else own for k, own in enumerate(c.spans)]
+        worth = np.array([0.0 if k in held else block.worth for k, (block, _) in enumerate(self._queue)])
+        fixed = tuple(k for k in future if k in held)
+        held_worth = sum(self._queue[k][0].worth for k in held if self._queue[k][0].fixed_start_unix_s is None)
+        free = replace(c.restricted(spans), value=worth, fixed=fixed, bonus=0.0).only(keep)
         place = {int(k): i for i, k in enumerate(keep)}
-        old = Route.through(c.only(keep), tuple(place[k] for k in future))
+        old = Route.through(free, tuple(place[k] for k in future))
         if old is None:
             return self.replan(now_unix_s)
-        found = improved(c.only(keep), old, search)
-        if found.value(c.only(keep)) > old.value(c.only(keep)) * (1 + self._stability):
-            before = dict(self._begin)
+        found, bound = improved(free, old, search)
+        before = dict(self._begin)
+        order = tuple(int(keep[i]) for i in found.order)
+        # A group that lost one of it is not whole any more: such a plan is not taken.
+        whole = all(k in order for k in future if self._queue[k][0].group is not None)
+        if whole and found.value(free) > old.value(free) * (1 + self._stability):
             past = {k: s for k, s in before.items() if k in self._out}
-            self._begin = past | self._kept(c, tuple(int(keep[i]) for i in found.order), before)
-            self.plan = self._made(before)
+            self._begin = past | starts_near(c, order, before)
+        self.plan = replace(self._made(before), bound=bound + held_worth)
         return self.plan
+
+    def explained(self) -> Plan:
+        """Give the plan, with the reason of each rejection looked up: this takes longer than the plan itself."""
+        whole = self.plan.start_unix_s, self.plan.end_unix_s
+        rows = {p.id: p for p in self.plan.placed}
+        placed = [(rows[b.id].start_unix_s, rows[b.id].end_unix_s, b) for b, _ in self._queue if b.id in rows]
+        rejected = tuple(
+            Rejection(b.id, self._why.get(k) or left_out(b, seen, placed, whole, self._free, self._quotas))
+            for k, (b, seen) in enumerate(self._queue)
+            if b.id not in rows
+        )
+        return replace(self.plan, rejected=rejected)
 
     def _apply(self, event: Event, now: float) -> None:
         running = next((k for k, s in self._begin.items() if s <= now < s + self._c.duration_s[k]), None)
@@ -119,7 +159,7 @@ class Replanner:
             self._restrict(spans)
             self._begin[k] = at
             self._c.value[k] += _FIRST
-        else:
+        elif isinstance(event, Failed | Dropped):
             k = self._find(event.id)
             self._begin.pop(k, None)
             if isinstance(event, Dropped) or not event.again:
@@ -135,7 +175,13 @@ class Replanner:
             raise ValueError(f"block {block.id} is there already")
         self._queue.append((block, self._finder.of([block])[0]))
         self._row[block.id] = len(self._queue) - 1
+        self._way_s.append(self._way(block, self._queue[-1][1].direction))
         self._c = self._c.with_one_more(self._queue, self._transition, bonus=_FIRST)
+
+    def _way(self, block: Block, direction: Floats) -> float:
+        if self._pointing is None or block.fixed_start_unix_s is not None:
+            return 0.0
+        return self._pointing.way_s(self._sky, block, direction, self._transition)
 
     def _restrict(self, spans: list[list[tuple[float, float]]]) -> None:
         self._c = self._c.restricted(spans)
@@ -149,7 +195,8 @@ class Replanner:
         return out
 
     def _from_now(self, now: float) -> Candidates:
-        spans = [[(max(a, now), b) for a, b in own if b >= now] for own in self._c.spans]
+        ready = [now + way_s for way_s in self._way_s]
+        spans = [[(max(a, t), b) for a, b in own if b >= t] for own, t in zip(self._c.spans, ready, strict=True)]
         for k, start in self._begin.items():
             if k not in self._out and start <= now:
                 spans[k] = [(start, start)]
@@ -161,61 +208,17 @@ class Replanner:
         wanted = sorted((k for k in self._begin if k not in self._out), key=lambda k: self._begin[k])
         first = [k for k in range(len(c.value)) if c.value[k] >= _FIRST and k not in self._out and c.spans[k]]
         must = sorted({*c.fixed, *first}, key=lambda k: (k not in c.fixed, c.spans[k][0][0]))
-        kept = Route.through(c, tuple(must))
-        while kept is None and must:
-            must.pop()
-            kept = Route.through(c, tuple(must))
-        order = list(kept.order) if kept is not None else []
-        at_once = sorted(
-            {*order, *wanted}, key=lambda k: (k not in c.fixed, before.get(k, c.spans[k][0][0] if c.spans[k] else now))
-        )
-        if Route.through(c, tuple(at_once)) is not None:
-            return tuple(at_once)
-        for k in wanted:
-            if k in order:
-                continue
-            starts = {m: s for m, s in zip(order, self._starts_of(c, order), strict=True)}
-            place = sum(starts[m] < before.get(k, now) for m in order)
-            for at in range(place, len(order) + 1):
-                if Route.through(c, (*order[:at], k, *order[at:])) is not None:
-                    order.insert(at, k)
-                    break
-        return tuple(order)
-
-    @staticmethod
-    def _starts_of(c: Candidates, order: Sequence[int]) -> list[float]:
-        route = Route.through(c, tuple(order))
-        return [] if route is None else route.earliest.tolist()
+        return mended(c, wanted, must, before)
 
     def _refilled(self, c: Candidates, order: tuple[int, ...]) -> tuple[int, ...]:
-        route = Route.through(c, order)
-        if route is None:
-            return order
         barred = {*order, *self._out}
-        pool = [k for k in range(len(c.value)) if k not in barred and c.spans[k]]
-        left = c.quota_s.copy()
-        for k in self._begin:
-            if k in self._out and c.quota_of[k] >= 0:
-                left[c.quota_of[k]] -= c.duration_s[k]
-        return route.filled(replace(c, quota_s=left), np.array(pool, dtype=np.int64), 0.9).order
-
-    @staticmethod
-    def _kept(c: Candidates, order: tuple[int, ...], before: Mapping[int, float]) -> dict[int, float]:
-        """Give starts: those of before where they still can be."""
-        route = Route.through(c, order)
-        if route is None:
-            return {}
-        begin: dict[int, float] = {}
-        arrival = -inf
-        for i, k in enumerate(order):
-            wish = max(before.get(k, -inf), arrival, float(route.earliest[i]))
-            start = min(wish, float(route.latest[i]))
-            start = min((max(a, start) for a, b in c.spans[k] if start <= b), default=float(route.earliest[i]))
-            start = max(min(start, float(route.latest[i])), arrival, float(route.earliest[i]))
-            begin[k] = start
-            way = float(c.transition_s[k, order[i + 1]]) if i + 1 < len(order) else 0.0
-            arrival = start + float(c.duration_s[k]) + way
-        return begin
+        pool = [
+            k
+            for k, (block, _) in enumerate(self._queue)
+            # One of a group is placed with all of it or not at all, which only a whole plan can see to.
+            if k not in barred and c.spans[k] and block.group is None
+        ]
+        return refilled(c, order, pool, [k for k in self._begin if k in self._out])
 
     def _made(self, before: Mapping[int, float]) -> Plan:
         c = self._c

@@ -66,9 +66,10 @@ def best_route(c: Candidates, search: Search) -> tuple[Route, float]:
     return improver.improved(), improver.bound.bound
 
 
-def improved(c: Candidates, route: Route, search: Search) -> Route:
-    """Search for a better route, from one that is known."""
-    return _Improver(c, route, search, time.thread_time()).improved()
+def improved(c: Candidates, route: Route, search: Search) -> tuple[Route, float]:
+    """Search for a better route, from one that is known; give it, and the value that none can exceed."""
+    improver = _Improver(c, route, search, time.thread_time())
+    return improver.improved(), improver.bound.bound
 
 
 def of_more_quality(c: Candidates, route: Route, search: Search) -> tuple[int, ...]:

@@ -61,10 +61,10 @@ class Overheads:
         )
 
 
-def candidates(session: Session) -> list[Sequence]:
+def candidates(session: Session, *, lock: bool = False) -> list[Sequence]:
     """Give the sequences that may be in a schedule: observable, planned or executing, of a live request.
 
-    They are locked until the session ends, so that none moves on while it is planned.
+    :param lock: let none of them move on until the session ends, which must be a writing one
     """
     statuses = SequenceStatus.OBSERVABLE, SequenceStatus.PLANNED, SequenceStatus.EXECUTING
     live = RequestStatus.SUBMITTED, RequestStatus.EXECUTING
@@ -77,9 +77,8 @@ def candidates(session: Session) -> list[Sequence]:
             selectinload(Sequence.albums).selectinload(Album.plans),
         )
         .order_by(Sequence.id)
-        .with_for_update(of=Sequence)
     )
-    return list(session.scalars(query))
+    return list(session.scalars(query.with_for_update(of=Sequence) if lock else query))
 
 
 def images_taken(session: Session, sequences: list[Sequence]) -> dict[int, int]:
@@ -101,18 +100,30 @@ def duration_s(sequence: Sequence, overheads: Overheads, taken: dict[int, int]) 
     return longest + overheads.acquisition_s if longest > 0 else 0.0
 
 
-def block_of(sequence: Sequence, duration_s: float, start_unix_s: float, site_min_altitude_deg: float) -> Block:
+def running_block(
+    sequence: Sequence, missing_s: float, now_unix_s: float, planned_end_unix_s: float | None = None
+) -> Block:
+    """Make the block of a sequence that runs: it ends when planned, or if that has passed, with its last image.
+
+    :param missing_s: what its missing images take
+    """
+    begun = sequence.started if sequence.status is SequenceStatus.EXECUTING else None
+    started = now_unix_s if begun is None else begun.timestamp()
+    end = started + missing_s if planned_end_unix_s is None else planned_end_unix_s
+    if end <= now_unix_s:
+        end = now_unix_s + max(missing_s, 1.0)
+    return replace(block_of(sequence, end - started, 0.0, windowed=False), fixed_start_unix_s=started)
+
+
+def block_of(sequence: Sequence, duration_s: float, site_min_altitude_deg: float, *, windowed: bool = True) -> Block:
     """Make a sequence's block.
 
-    :param start_unix_s: begin of the plan; what executes then is fixed, and ends later than that
     :param site_min_altitude_deg: lower than this the site does not observe, whatever the sequence says
+    :param windowed: whether its window counts
+    :raises ValueError: if what it asks for makes no sense
     """
-    started = None
-    if sequence.status is SequenceStatus.EXECUTING:
-        started = start_unix_s if sequence.started is None else sequence.started.timestamp()
-        duration_s = max(duration_s, start_unix_s - started + 1.0)
     window = None
-    if sequence.window_start is not None or sequence.window_end is not None:
+    if windowed and (sequence.window_start is not None or sequence.window_end is not None):
         first, last = sequence.window_start, sequence.window_end
         window = (
             first.timestamp() if first is not None else float("-inf"),
@@ -129,7 +140,6 @@ def block_of(sequence: Sequence, duration_s: float, start_unix_s: float, site_mi
         min_moon_separation_deg=sequence.min_moon_separation_deg,
         window=window,
         filters=tuple(plan.filter for album in sequence.albums[:1] for plan in album.plans),
-        fixed_start_unix_s=started,
         name=sequence.name,
         programme=sequence.request.programme.name,
         mandatory=sequence.mandatory,
@@ -142,7 +152,8 @@ def whole_requests(sequences: list[Sequence], blocks: list[Block]) -> list[Block
     One of which anything is observed already, or can't be any more, is not held back any longer.
     """
     whole = {s.id: s.request_id for s in sequences if s.request.all_or_nothing and not _begun(s.request)}
-    return [replace(b, group=whole[int(b.id)]) if int(b.id) in whole else b for b in blocks]
+    waiting = [b.id for b in blocks if b.fixed_start_unix_s is None]
+    return [replace(b, group=whole[int(b.id)]) if b.id in waiting and int(b.id) in whole else b for b in blocks]
 
 
 def _begun(request: Request) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from math import isfinite
+from math import inf, isfinite
 
 from pyros_kernel.scheduling.block import Block
 from pyros_kernel.scheduling.intervals import Spans
@@ -73,6 +73,29 @@ def no_room(block: Block, seen: Visibility, placed: Sequence[tuple[float, float,
         f"at priority {block.priority:g}: "
         + (f"competes with {names}{more}" if names else "transitions take the time left")
     )
+
+
+def over_quota(programme: str, needed_s: float, used_s: float, limit_s: float) -> str:
+    """Tell that a quota keeps a block out."""
+    return f"quota of {programme}: {used_s:.0f} s of {limit_s:.0f} s are planned, it needs {needed_s:.0f} s more"
+
+
+def left_out(
+    block: Block,
+    seen: Visibility,
+    placed: Sequence[tuple[float, float, Block]],
+    plan: tuple[float, float],
+    free: Spans,
+    quotas: Mapping[str, float],
+) -> str:
+    """Tell why a block is not among those that are placed."""
+    if (reason := never_possible(block, seen, plan, free)) is not None:
+        return reason
+    limit_s = quotas.get(block.programme, inf)
+    used_s = sum(b.duration_s for _, _, b in placed if b.programme == block.programme)
+    if used_s + block.duration_s > limit_s:
+        return over_quota(block.programme, block.duration_s, used_s, limit_s)
+    return no_room(block, seen, placed)
 
 
 def _limits(block: Block, seen: Visibility) -> str:

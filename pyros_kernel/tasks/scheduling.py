@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from pyros_kernel.clock import Clock
-from pyros_kernel.scheduling import Block, Plan, Rejection, Sky, plan
-from pyros_kernel.scheduling.sequences import Overheads, block_of, candidates, duration_s, images_taken, whole_requests
-from pyros_kernel.store import (
-    Night,
-    PlacedSequence,
-    Schedule,
-    ScheduleStatus,
-    Sequence,
-    SequenceStatus,
-    Store,
-)
+from pyros_kernel.scheduling import Plan, Search, Sky
+from pyros_kernel.scheduling.situation import Situation, read_situation
+from pyros_kernel.scheduling.tonight import Happened, improved, planned, repaired
+from pyros_kernel.settings import Settings
+from pyros_kernel.store import Night, Schedule, ScheduleStatus, Store
+from pyros_kernel.tasks.recording import changes, record
 
 logger = logging.getLogger(__name__)
+
+_SEARCH = Search(iterations=100, cpu_s=30.0)  # by steps, so that a night is planned the same on every machine
+_AFTER = replace(_SEARCH, iterations=30)  # of a repaired schedule, which is rarely far from the best
+_TRIES = 3  # something may begin or end while it is planned
 
 
 class SchedulingServices(Protocol):
     """What scheduling needs of the observatory."""
+
+    @property
+    def settings(self) -> Settings:
+        """Whether it is planned by strict priority."""
+        ...
 
     @property
     def store(self) -> Store:
@@ -44,101 +46,119 @@ class SchedulingServices(Protocol):
         ...
 
 
-def schedule_night(night_id: int, start_unix_s: float, reason: str, *, services: SchedulingServices) -> int:
-    """Plan a night from a moment to its dawn, and make that the current schedule.
+def _never() -> bool:
+    return False
 
-    In one transaction: the former schedule becomes superseded, each placed sequence PLANNED, each rejected
-    one OBSERVABLE with its reason.  What executes stays where it is.  An entry begins with the way to its
-    target.
+
+def schedule_night(
+    night_id: int,
+    start_unix_s: float,
+    reason: str,
+    *,
+    services: SchedulingServices,
+    stop: Callable[[], bool] = _never,
+) -> int:
+    """Plan a night anew from a moment to its sunrise, and make that the current schedule.
+
+    The store is read, the plan made without holding anybody up, and written in one transaction if what it
+    started from still holds: the former schedule becomes superseded, each placed sequence PLANNED, each rejected
+    one OBSERVABLE with its reason.  What executes stays where it is.  An entry begins with the way to its target.
 
     :param reason: why it is planned anew: kept with the schedule
+    :param stop: asked now and then whether to be content with what was found
     :return: the schedule's id
     :raises sqlalchemy.exc.NoResultFound: if there is no such night
     """
+    search = None if services.settings.strict_priority else replace(_SEARCH, stop=stop)
+    return _schedule(night_id, start_unix_s, reason, lambda s: planned(s, search), None, services)
+
+
+def reschedule_night(
+    night_id: int,
+    start_unix_s: float,
+    reason: str,
+    *,
+    services: SchedulingServices,
+    happened: Happened | None = None,
+    taken_id: int | None = None,
+) -> int:
+    """Repair the current schedule after something happened; plan anew if there is none, or by strict priority.
+
+    What runs is kept, and what is planned stays where it can; what comes free is filled.
+
+    :param happened: an alert, or a pin; nothing if time came free or something else is asked for
+    :param taken_id: a sequence that begins just now, though the store does not say so yet
+    :return: the schedule's id
+    """
+    strict = services.settings.strict_priority
+
+    def make(situation: Situation) -> Plan:
+        if situation.standing is None or strict:
+            return planned(situation, None if strict else _SEARCH)
+        return repaired(situation, happened or Happened())
+
+    return _schedule(night_id, start_unix_s, reason, make, taken_id, services)
+
+
+def improve_schedule(
+    schedule_id: int, start_unix_s: float, *, services: SchedulingServices, stop: Callable[[], bool] = _never
+) -> int:
+    """Search for something better than a repaired schedule, and keep with it how far it may be from the best.
+
+    :return: the id of the better schedule that is now current, or the same where it was not worth a change
+    """
+    with services.store.session(read_only=True) as session:
+        schedule = session.get_one(Schedule, schedule_id)
+        if schedule.status is not ScheduleStatus.CURRENT or services.settings.strict_priority:
+            return schedule_id
+        night_id = schedule.night_id
+        situation = read_situation(session, night_id, start_unix_s, services.sky)
+    if situation.over or situation.standing is None:
+        return schedule_id
+    made = improved(situation, replace(_AFTER, stop=stop))
+    moved = changes(situation, made)
     with services.store.session() as session:
-        # One scheduler at a time gets past here: the next one sees what this one placed.
-        night = session.get_one(Night, night_id, with_for_update={"of": Night})
-        sequences = candidates(session)
-        made = _plan(session, night, sequences, start_unix_s, services.sky)
-        schedule = _record(session, night, made, services.clock.unix_s(), reason)
-        _move(session, sequences, made)
+        schedule = session.get_one(Schedule, schedule_id)
+        if schedule.status is not ScheduleStatus.CURRENT or not situation.holds(session):
+            return schedule_id  # overtaken: whatever happened is being seen to
+        if not moved:
+            schedule.value, schedule.bound = made.value, made.bound
+            return schedule_id
+        night = session.get_one(Night, night_id)
+        better = record(session, night, situation, made, services.clock.unix_s(), f"better, {schedule.reason}")
         session.flush()
-        schedule_id, name = schedule.id, night.name
+        better_id = better.id
+    logger.info("a better schedule was found: %s", moved)
+    return better_id
+
+
+def _schedule(
+    night_id: int,
+    start_unix_s: float,
+    reason: str,
+    make: Callable[[Situation], Plan],
+    taken_id: int | None,
+    services: SchedulingServices,
+) -> int:
+    for attempt in range(_TRIES):
+        with services.store.session(read_only=True) as session:
+            situation = read_situation(session, night_id, start_unix_s, services.sky, taken_id)
+        made = make(situation)
+        with services.store.session() as session:
+            if attempt < _TRIES - 1 and not situation.holds(session):
+                continue
+            night = session.get_one(Night, night_id)
+            schedule = record(session, night, situation, made, services.clock.unix_s(), reason)
+            session.flush()
+            schedule_id, moved = schedule.id, schedule.changes
+        break
     logger.info(
-        "night %s scheduled (%s): %d sequences placed, %d rejected",
-        name,
+        "night %s scheduled (%s): %d sequences placed, %d rejected%s%s",
+        night.name,
         reason,
         len(made.placed),
         len(made.rejected),
+        "" if made.gap is None else f", at most {100 * made.gap:.1f} % from the best",
+        f": {moved}" if moved else "",
     )
     return schedule_id
-
-
-def _plan(session: Session, night: Night, sequences: list[Sequence], start_unix_s: float, sky: Sky) -> Plan:
-    if sky.name != night.name:
-        sky = Sky(night.site, night.name)
-    overheads = Overheads.from_devices(session)
-    taken = images_taken(session, sequences)
-    blocks: list[Block] = []
-    refused: list[Rejection] = []
-    for sequence in sequences:
-        duration = duration_s(sequence, overheads, taken)
-        if duration <= 0 and sequence.status is not SequenceStatus.EXECUTING:
-            refused.append(Rejection(sequence.id, "no image is missing: there is nothing to observe"))
-            continue
-        try:
-            blocks.append(block_of(sequence, duration, start_unix_s, night.site.min_altitude_deg))
-        except ValueError as error:
-            refused.append(Rejection(sequence.id, f"can't be scheduled: {error}"))
-    start, end = max(start_unix_s, night.sunset.timestamp()), night.dawn.timestamp()
-    if start >= end:
-        over = [Rejection(b.id, f"the night {night.name} is over") for b in blocks if b.fixed_start_unix_s is None]
-        return Plan(start, start, (), (*over, *refused))
-    made = plan(whole_requests(sequences, blocks), sky, overheads.transition, start_unix_s=start, end_unix_s=end)
-    return Plan(start, end, made.placed, (*made.rejected, *refused))
-
-
-def _record(session: Session, night: Night, made: Plan, now_unix_s: float, reason: str) -> Schedule:
-    current = select(Schedule).where(Schedule.night_id == night.id, Schedule.status == ScheduleStatus.CURRENT)
-    for former in session.scalars(current):
-        former.become(ScheduleStatus.SUPERSEDED)
-    session.flush()  # before the new one comes: the database allows one current schedule per night
-    schedule = Schedule(
-        night=night,
-        reason=reason,
-        created=_utc(now_unix_s),
-        plan_start=_utc(made.start_unix_s),
-        plan_end=_utc(made.end_unix_s),
-        entries=[
-            *(
-                PlacedSequence(
-                    sequence_id=p.id,
-                    start=_utc(p.start_unix_s - p.transition_s),
-                    end=_utc(p.end_unix_s),
-                    reason=p.why,
-                )
-                for p in made.placed
-            ),
-            *(PlacedSequence(sequence_id=r.id, start=None, end=None, reason=r.reason) for r in made.rejected),
-        ],
-    )
-    session.add(schedule)
-    return schedule
-
-
-def _move(session: Session, sequences: list[Sequence], made: Plan) -> None:
-    placed = {p.id for p in made.placed}
-    reasons = {r.id: r.reason for r in made.rejected}
-    # Read again, and held: one may have begun, or ended, while this was planned.
-    now = select(Sequence).where(Sequence.id.in_([s.id for s in sequences])).with_for_update(of=Sequence)
-    for sequence in session.scalars(now.execution_options(populate_existing=True)):
-        if sequence.status not in (SequenceStatus.OBSERVABLE, SequenceStatus.PLANNED):
-            continue
-        if sequence.id in placed:
-            sequence.become(SequenceStatus.PLANNED)
-        else:
-            sequence.become(SequenceStatus.OBSERVABLE, reasons[sequence.id])
-
-
-def _utc(unix_s: float) -> datetime:
-    return datetime.fromtimestamp(unix_s, UTC)

@@ -1,0 +1,127 @@
+"""Plan a night from its situation: anew, or by repairing the schedule that stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pyros_kernel.scheduling.block import Block, Id
+from pyros_kernel.scheduling.events import Alert, Event, Freed, Pinned
+from pyros_kernel.scheduling.outcome import Plan, Rejection, Search
+from pyros_kernel.scheduling.planner import plan
+from pyros_kernel.scheduling.replanning import Replanner
+from pyros_kernel.scheduling.situation import Situation
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What a schedule is repaired for; neither means that time came free, or that something else is asked for.
+
+    :param alert_id: a sequence to be observed as soon as it can be, once what runs has ended
+    :param pinned_id: a sequence that was pinned just now
+    """
+
+    alert_id: int | None = None
+    pinned_id: int | None = None
+
+
+def planned(situation: Situation, search: Search | None) -> Plan:
+    """Plan the rest of the night anew.
+
+    :param search: None for strict priority
+    """
+    s = situation
+    if s.over:
+        late = f"the night {s.sky.name} is over"
+        rejected = tuple(Rejection(b.id, late) for b in s.blocks if b.fixed_start_unix_s is None)
+        return Plan(s.start_unix_s, s.start_unix_s, (), (*rejected, *s.refused))
+    made = plan(
+        s.blocks,
+        s.sky,
+        s.transition,
+        start_unix_s=s.start_unix_s,
+        end_unix_s=s.end_unix_s,
+        blocked=s.blocked,
+        search=search,
+        quotas=s.quotas,
+        pointing=s.pointing,
+    )
+    return _told(situation, made, {})
+
+
+def repaired(situation: Situation, happened: Happened) -> Plan:
+    """Keep what can be kept of the schedule that stands, and fill what has come free."""
+    replanner, banned = _whole_groups(situation, happened)
+    return _told(situation, replanner.explained(), banned)
+
+
+def improved(situation: Situation, search: Search) -> Plan:
+    """Search for a better plan than the one that stands, which changes only if it is worth it; with the bound."""
+    replanner, banned = _whole_groups(situation, None)
+    replanner.improve(situation.start_unix_s, search)
+    return _told(situation, replanner.explained(), banned)
+
+
+def _whole_groups(situation: Situation, happened: Happened | None) -> tuple[Replanner, dict[Id, str]]:
+    """Repair, and again without what is left of a group, if it is of all or nothing and lost a block."""
+    banned: dict[Id, str] = {}
+    while True:
+        blocks = [b for b in situation.blocks if b.id not in banned]
+        blocks, event = _event(blocks, happened)
+        replanner = _replanner(situation, blocks)
+        made = replanner.replan(situation.start_unix_s, event)
+        broken = _broken(situation, made)
+        if not broken:
+            return replanner, banned
+        banned |= broken
+
+
+def _event(blocks: list[Block], happened: Happened | None) -> tuple[list[Block], Event | None]:
+    if happened is None:
+        return blocks, None
+    alert = next((b for b in blocks if b.id == happened.alert_id and b.fixed_start_unix_s is None), None)
+    if alert is not None:
+        return [b for b in blocks if b is not alert], Alert(replace(alert, group=None), interrupts=False)
+    pin = next((b for b in blocks if b.id == happened.pinned_id and b.window is not None), None)
+    if pin is not None and pin.window is not None:
+        return blocks, Pinned(pin.id, pin.window[0])
+    return blocks, Freed()
+
+
+def _replanner(situation: Situation, blocks: Sequence[Block]) -> Replanner:
+    s = situation
+    assert s.standing is not None, "only what stands can be repaired"
+    ids = {b.id for b in blocks}
+    standing = replace(s.standing, placed=tuple(p for p in s.standing.placed if p.id in ids))
+    return Replanner(blocks, s.sky, s.transition, standing, quotas=s.quotas, blocked=s.blocked, pointing=s.pointing)
+
+
+def _broken(situation: Situation, made: Plan) -> dict[Id, str]:
+    placed = {p.id for p in made.placed}
+    groups: dict[Id, list[Block]] = {}
+    for block in situation.blocks:
+        if block.group is not None:
+            groups.setdefault(block.group, []).append(block)
+    out: dict[Id, str] = {}
+    for members in groups.values():
+        missing = [b for b in members if b.id not in placed]
+        if missing and len(missing) < len(members):
+            names = ", ".join(b.label for b in missing[:3])
+            out |= {b.id: f"all or nothing: {names} has no place any more" for b in members}
+    return out
+
+
+def _told(situation: Situation, made: Plan, banned: dict[Id, str]) -> Plan:
+    rejected = (*made.rejected, *(Rejection(i, why) for i, why in banned.items()), *situation.refused)
+    return _with_the_way(situation, replace(made, rejected=rejected))
+
+
+def _with_the_way(situation: Situation, made: Plan) -> Plan:
+    """Let what comes first begin with the way from where the telescope stands."""
+    s = situation
+    block = next((b for b in s.blocks if made.placed and b.id == made.placed[0].id), None)
+    if s.pointing is None or block is None or block.fixed_start_unix_s is not None:
+        return made
+    direction = s.sky.directions(block.ra_deg, block.dec_deg)[0]
+    first = replace(made.placed[0], transition_s=s.pointing.way_s(s.sky, block, direction, s.transition))
+    return replace(made, placed=(first, *made.placed[1:]))
