@@ -36,6 +36,7 @@ class Agenda:
     def __init__(self, services: Services, config: AgentConfig | None) -> None:
         self._services, self._config = services, config
         self._entries: list[Entry] = []
+        self._taken: int | None = None  # runs, though the store may not say so yet
         self._asked_real_s: float | None = None
 
     @property
@@ -76,20 +77,32 @@ class Agenda:
                 )
                 .order_by(PlacedSequence.start)
             ).all()
-        self._entries = [Entry(i, start.timestamp(), end.timestamp()) for i, start, end in rows if start and end]
+        self._entries = [
+            Entry(i, start.timestamp(), end.timestamp()) for i, start, end in rows if start and end and i != self._taken
+        ]
         self._asked_real_s = None
 
     def next(self) -> Entry | None:
         """Give the next placed sequence, without taking it."""
         return self._entries[0] if self._entries else None
 
+    def holds(self, entry: Entry) -> bool:
+        """Tell whether a sequence still has its place in the store."""
+        with self._services.store.session(read_only=True) as session:
+            return session.get_one(Sequence, entry.sequence_id).status is SequenceStatus.PLANNED
+
     def take(self, sequence_id: int) -> None:
         """Take a sequence out: it runs now."""
-        self._entries = [entry for entry in self._entries if entry.sequence_id != sequence_id]
+        self._taken = sequence_id
+        self.leave_out(sequence_id)
 
-    def end_s(self, entry: Entry) -> float:
-        """Tell when a sequence that starts now would end."""
-        return self._services.clock.unix_s() + entry.end_s - entry.start_s
+    def ended(self) -> None:
+        """Note that nothing runs: what ran may be scheduled again."""
+        self._taken = None
+
+    def leave_out(self, sequence_id: int) -> None:
+        """Take a sequence out: it is not to be observed."""
+        self._entries = [entry for entry in self._entries if entry.sequence_id != sequence_id]
 
     def place_now(self, sequence_id: int, duration_s: float, why: str) -> None:
         """Write a sequence that starts out of turn into the current schedule, so that it stands there too."""

@@ -123,8 +123,8 @@ class Majordome(Agent):
         self.machine.wake.set()
 
     def _stop_motion(self, reason: str) -> None:
-        if self.machine.running is not None:
-            self.machine.running.cancelled.set(reason)
+        if self.machine.course.running is not None:
+            self.machine.course.running.cancelled.set(reason)
         for member in self._services.devices.members.values():
             try:
                 if member.usable:
@@ -134,7 +134,7 @@ class Majordome(Agent):
 
     def schedule_ready(self) -> None:
         """Take the new schedule over."""
-        self.machine.agenda.load()
+        self.machine.course.agenda.load()
         self.machine.wake.set()
 
     @classmethod
@@ -156,31 +156,31 @@ class Majordome(Agent):
         pointed = self._pointed.pop(alert_id, None) or self._point(alert_id, payload)
         if pointed.slew is not None:
             self._wait_for_end(sequence_id, pointed.interrupted)
-            self.machine.agenda.place_now(sequence_id, self._duration_s(sequence_id), f"alert {alert_id}")
+            self.machine.course.agenda.place_now(sequence_id, self._duration_s(sequence_id), f"alert {alert_id}")
             pointed = self._hand_over(alert_id, sequence_id, payload, pointed)
         self._note_steps(alert_id, pointed.steps, pointed.why_not)
         if pointed.why_not:
             logger.warning("alert %d is not observed at once: %s", alert_id, pointed.why_not)
-            self.machine.agenda.ask(f"alert {alert_id}: {pointed.why_not}")
+            self.machine.course.agenda.ask(f"alert {alert_id}: {pointed.why_not}", alert=sequence_id)
 
     def withdraw(self, message: Message) -> None:
         """End at once what is observed of a withdrawn request, and take the rest of it out of the agenda."""
-        self.machine.withdraw({int(i) for i in message.payload["sequence_ids"]}, str(message.payload["reason"]))
+        self.machine.course.withdraw({int(i) for i in message.payload["sequence_ids"]}, str(message.payload["reason"]))
 
     def _wait_for_end(self, sequence_id: int, interrupted: Running | None) -> None:
         """Wait until the machine has put away what ran, if that was this very sequence: it begins anew then."""
         if interrupted is None or interrupted.sequence_id != sequence_id:
             return
         deadline_s = time.monotonic() + _AWAY_REAL_S
-        while self.machine.running is interrupted and time.monotonic() < deadline_s:
+        while self.machine.course.running is interrupted and time.monotonic() < deadline_s:
             self.machine.wake.set()
             self.stopping.wait(0.01)
 
     def _hand_over(self, alert_id: int, sequence_id: int, payload: dict[str, Any], pointed: _Pointed) -> _Pointed:
         """Give the sequence to the machine; what it began since the slew was sent, and may point elsewhere, ends."""
         while pointed.slew is not None:
-            self.machine.take_alert(sequence_id, pointed.slew)
-            other = self.machine.running
+            self.machine.course.take_alert(sequence_id, pointed.slew)
+            other = self.machine.course.running
             if other is None or other is pointed.interrupted or other.ended or other.is_alert:
                 break
             pointed = self._point(alert_id, payload)
@@ -192,7 +192,7 @@ class Majordome(Agent):
         with self._moving:
             why_not = self._why_not(int(payload.get("sequence_id", 0)), payload)
             if not why_not:
-                interrupted = self.machine.running
+                interrupted = self.machine.course.running
                 try:
                     slew = self._interrupt_and_slew(alert_id, payload, t0_s, steps)
                     return _Pointed(steps, slew, interrupted=interrupted)
@@ -205,7 +205,7 @@ class Majordome(Agent):
     ) -> Operation[TelescopeState]:
         target = SkyCoord(float(payload["ra_deg"]), float(payload["dec_deg"]), unit="deg", frame="icrs")
         steps["allowed"] = 1000 * (time.monotonic() - t0_s)
-        running = self.machine.running
+        running = self.machine.course.running
         if running is not None:
             running.cancelled.set(f"interrupted by alert {alert_id}")
         steps["interrupted"] = 1000 * (time.monotonic() - t0_s)
@@ -222,7 +222,7 @@ class Majordome(Agent):
             return f"the night is {self.machine.status}: {self.machine.reason or 'not observing'}"
         if hold := self.machine.hold():
             return hold
-        running = self.machine.running
+        running = self.machine.course.running
         # Its own sequence gives way: the telescope is asked to a better position of the same event.
         same = running is not None and running.sequence_id == sequence_id
         if running is not None and running.is_alert and not running.ended and not same:

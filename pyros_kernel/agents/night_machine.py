@@ -9,29 +9,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 
-from instruments import InstrumentError, Operation, Shutter, TelescopeState
-from pyros_kernel.agents.agenda import Agenda
+from instruments import InstrumentError, Shutter
 from pyros_kernel.agents.config import AgentConfig
+from pyros_kernel.agents.course import Course
 from pyros_kernel.agents.enclosure import Enclosure
-from pyros_kernel.agents.running import Running
 from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.services import Services
-from pyros_kernel.store import Night, NightStatus, SequenceStatus
+from pyros_kernel.store import Night, NightStatus
 from pyros_kernel.tasks.calibration import take_calibrations
-from pyros_kernel.tasks.ending import after_sequence, end_night
+from pyros_kernel.tasks.ending import end_night
 
 logger = logging.getLogger(__name__)
 
 _STEP_REAL_S = 0.05
 _OPEN_BEFORE_DUSK_S = 1800.0  # the mirror takes the outside temperature before the first exposure
-_LATE_S = 120.0  # later than this the schedule no longer tells the truth …
-_LATE_REAL_S = 1.0  # … but a fast clock can't be on time to better than this
-_LOOK_AGAIN_S = 1800.0  # how often an empty schedule is asked for anew
-_STOP_REAL_S = 20.0
 _HELD = "paused"  # how a hold begins that doesn't close the dome
 
 
@@ -46,16 +39,11 @@ class NightMachine:
         self, services: Services, wishes: Wishes, stopping: threading.Event, config: AgentConfig | None = None
     ) -> None:
         self.services, self.wishes = services, wishes
-        self.agenda = Agenda(services, config)
-        self.enclosure = Enclosure(services, stopping)
-        self.running: Running | None = None
         self.wake = threading.Event()
-        self._choosing = threading.Lock()  # between an alert's arrival and the start of a sequence
-        self._alert: tuple[int, Operation[TelescopeState]] | None = None
-        self._analysis = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pyros-analysis")
+        self.course = Course(services, config, self.wake.set, goes_on=lambda: wishes.observe and not stopping.is_set())
+        self.enclosure = Enclosure(services, stopping)
         self._stopping = stopping
         self._calibration = Cancellation()
-        self._asked_empty_s = 0.0
         self.status, self.reason = NightStatus.CLOSED, "the night's machine has not begun"
         self._begun = False
 
@@ -124,28 +112,13 @@ class NightMachine:
             return f"{_HELD} by the weather: " + "; ".join(reason.text for reason in verdict.pausing)
         return f"{_HELD} by hand: {self.wishes.paused}" if self.wishes.paused else ""
 
-    def take_alert(self, sequence_id: int, slew: Operation[TelescopeState]) -> None:
-        """Observe an alert's sequence next; its slew is under way already."""
-        with self._choosing:
-            self._alert = (sequence_id, slew)
-        self.wake.set()
-
-    def withdraw(self, sequence_ids: Collection[int], reason: str) -> None:
-        """Observe none of these: interrupt the one that runs, forget the others."""
-        with self._choosing:
-            if self._alert is not None and self._alert[0] in sequence_ids:
-                self._alert = None
-            for sequence_id in sequence_ids:
-                self.agenda.take(sequence_id)
-            if self.running is not None and self.running.sequence_id in sequence_ids:
-                self.running.cancelled.set(reason)
-        self.wake.set()
-
     def _closed(self) -> None:
         if self.wishes.observe:
             if self.status is NightStatus.DONE:
                 self._become(NightStatus.CLOSED, "to be observed again")
             self._become(NightStatus.WAITING, "")
+            begin_s = max(self.services.clock.unix_s(), self._opening_s)
+            self.course.agenda.ask("the night begins", anew=True, start_unix_s=begin_s)
         elif not self.services.safety.verdict().safe and self.enclosure.shutter in (
             Shutter.OPEN,
             Shutter.OPENING,
@@ -155,83 +128,48 @@ class NightMachine:
     def _waiting(self) -> None:
         if self._over():
             return
-        opening_s = self.services.sky.night.dusk_unix_s - _OPEN_BEFORE_DUSK_S
         if hold := self.hold():
             self._say(hold)
-        elif self.services.clock.unix_s() < opening_s:
+        elif self.services.clock.unix_s() < self._opening_s:
             self._say("waiting for the evening twilight")
         else:
             self._become(NightStatus.OPENING, "")
+
+    @property
+    def _opening_s(self) -> float:
+        return self.services.sky.night.dusk_unix_s - _OPEN_BEFORE_DUSK_S
 
     def _opening(self) -> None:
         if why := self.enclosure.open_up():
             self._become(NightStatus.PAUSED, why)
             return
         self._become(NightStatus.OBSERVING, "")
-        self.agenda.ask("observing begins")
+        self.course.agenda.ask("observing begins")
 
     def _observing(self) -> None:
         if self._over():
             return
         if hold := self.hold():
-            self._stop_running(hold)
+            self.course.stop(hold)
             self._become(NightStatus.PAUSED, hold)
             return
         if self.enclosure.shut:
-            self._stop_running("the dome is not open any more")
+            self.course.stop("the dome is not open any more")
             self._become(NightStatus.PAUSED, "somebody closed the dome: it is opened again")
             return
-        if self.running is not None:
-            if not self.running.ended:
-                return
-            self._take_end(self.running)
-        if self._alert is not None:
-            (sequence_id, slew), self._alert = self._alert, None
-            self._start(sequence_id, slew)
-            return
-        self._start_next()
-
-    def _start_next(self) -> None:
-        if self.agenda.waiting_for_schedule:
-            return
-        entry, now_s = self.agenda.next(), self.services.clock.unix_s()
-        if entry is None:
-            if now_s - self._asked_empty_s > _LOOK_AGAIN_S:
-                self._asked_empty_s = now_s
-                self.agenda.ask("nothing is left to observe")
-            self._say("nothing can be observed now")
-        elif now_s - entry.start_s > max(_LATE_S, _LATE_REAL_S * self.services.clock.speed):
-            self.agenda.ask(f"{now_s - entry.start_s:.0f} s late")
-        elif now_s >= entry.start_s:
-            self._say("")
-            self._start(entry.sequence_id)
-
-    def _start(self, sequence_id: int, slew: Operation[TelescopeState] | None = None) -> None:
-        with self._choosing:
-            # An alert that came since this one was chosen goes first; whoever brought it looks at what runs.
-            if slew is None and self._alert is not None:
-                return
-            self.agenda.take(sequence_id)
-            self.running = Running(sequence_id, self.services, self._analysis, self.wake.set, slew)
-
-    def _take_end(self, ended: Running) -> None:
-        self.running = None
-        after_sequence(ended.sequence_id, ended.outcome, self.services)
-        goes_on = self.wishes.observe and not self._stopping.is_set()
-        if goes_on and (ended.is_alert or ended.outcome is not SequenceStatus.EXECUTED):
-            self.agenda.ask(f"after sequence {ended.sequence_id}: {ended.outcome or 'a defect'}")
+        if (said := self.course.go_on()) is not None:
+            self._say(said)
 
     def _paused(self) -> None:
         if self._over():
             return
-        if self.running is not None and self.running.ended:
-            self._take_end(self.running)
+        self.course.look_at_pause()
         hold = self.hold()
         if not hold:
             opened = self.enclosure.shutter is Shutter.OPEN
             self._become(NightStatus.OBSERVING if opened else NightStatus.OPENING, "")
             if opened:
-                self.agenda.ask("observing goes on")
+                self.course.agenda.ask("observing goes on")
         else:
             self._say(hold)
             # Held, the dome stays open while it is safe; anything else closes it.
@@ -239,15 +177,20 @@ class NightMachine:
                 self.enclosure.close_up(hold)
 
     def _over(self) -> bool:
-        """Whether the night ends now: by hand at once, at dawn once nothing runs."""
-        night = self.services.sky.night
-        dawn = self.services.clock.unix_s() >= night.dawn_unix_s
-        if self.wishes.observe and not (dawn and (self.running is None or self.running.ended)):
+        """Whether the night ends now: by hand at once, after dawn once nothing runs and nothing is planned."""
+        if self.wishes.observe and not self._dawned:
             return False
         why = "dawn" if self.wishes.observe else self.wishes.stop_reason
-        self._stop_running(why)
+        self.course.stop(why)
         self._become(NightStatus.CLOSING, why)
         return True
+
+    @property
+    def _dawned(self) -> bool:
+        night, now_s = self.services.sky.night, self.services.clock.unix_s()
+        if now_s < night.dawn_unix_s or self.course.busy:
+            return False
+        return now_s >= night.sunrise_unix_s or self.course.agenda.next() is None
 
     def _closing(self) -> None:
         self.enclosure.close_up(self.reason)
@@ -260,7 +203,7 @@ class NightMachine:
     def _calibrating(self) -> None:
         took = take_calibrations(self.services.night_id, services=self.services, cancelled=self._calibration)
         logger.info("calibrations: %s", took)
-        self._analysis.submit(int).result(timeout=120)  # the analyses queued before are done now
+        self.course.wait_for_analyses()
         self._finish(NightStatus.DONE)
 
     def _finish(self, status: NightStatus) -> None:
@@ -269,21 +212,12 @@ class NightMachine:
         end_night(services=self.services)
         self.wishes.ended.set()
 
-    def _stop_running(self, reason: str) -> None:
-        if self.running is None:
-            return
-        if not self.running.stop(reason, _STOP_REAL_S):
-            logger.error("sequence %d did not end within %.0f s: %s", self.running.sequence_id, _STOP_REAL_S, reason)
-            return
-        self._take_end(self.running)
-
     def _become(self, status: NightStatus, reason: str) -> None:
         with self.services.store.session() as session:
             session.get_one(Night, self.services.night_id).become(status, reason)
         self.status, self.reason = status, reason
         if status is not NightStatus.OBSERVING:
-            with self._choosing:
-                self._alert = None  # it stands in the schedule, and is observed in its turn
+            self.course.forget_alert()
         logger.info("night: %s%s", status, f": {reason}" if reason else "")
 
     def _say(self, reason: str) -> None:
@@ -297,13 +231,13 @@ class NightMachine:
     def _go_down(self) -> None:
         started = time.monotonic()
         self._calibration.set("the observatory goes down")
-        self._stop_running("the observatory goes down")
+        self.course.stop("the observatory goes down")
         if not self.wishes.lost and self.enclosure.shutter is not Shutter.CLOSED:
             self.enclosure.close_up("the observatory goes down")
         if self.status not in (NightStatus.CLOSED, NightStatus.DONE):
             if self.status not in (NightStatus.CLOSING, NightStatus.CALIBRATING):
                 self._become(NightStatus.CLOSING, "the observatory goes down")
             self._become(NightStatus.CLOSED, "the observatory went down")
-        self._analysis.shutdown(wait=True, cancel_futures=True)
+        self.course.close()
         self.wishes.ended.set()
         logger.info("night: stopped in %.1f s", time.monotonic() - started)

@@ -86,7 +86,8 @@ def _used_s(session: Session, semester: Semester) -> dict[str, float]:
     )
     used: dict[str, float] = {}
     for name, started, ended in rows:
-        used[name] = used.get(name, 0.0) + max(0.0, (ended - started).total_seconds())
+        if started is not None and ended is not None:
+            used[name] = used.get(name, 0.0) + max(0.0, (ended - started).total_seconds())
     return used
 
 

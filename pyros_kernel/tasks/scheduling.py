@@ -140,25 +140,27 @@ def _schedule(
     taken_id: int | None,
     services: SchedulingServices,
 ) -> int:
-    for attempt in range(_TRIES):
+    for attempt in range(1, _TRIES + 1):
         with services.store.session(read_only=True) as session:
             situation = read_situation(session, night_id, start_unix_s, services.sky, taken_id)
         made = make(situation)
         with services.store.session() as session:
-            if attempt < _TRIES - 1 and not situation.holds(session):
-                continue
-            night = session.get_one(Night, night_id)
-            schedule = record(session, night, situation, made, services.clock.unix_s(), reason)
-            session.flush()
-            schedule_id, moved = schedule.id, schedule.changes
-        break
+            if attempt == _TRIES or situation.holds(session):
+                night = session.get_one(Night, night_id)
+                schedule = record(session, night, situation, made, services.clock.unix_s(), reason)
+                session.flush()
+                _tell(night.name, reason, made, schedule.changes)
+                return schedule.id
+    raise AssertionError("the last attempt is always written")
+
+
+def _tell(name: str, reason: str, made: Plan, moved: str | None) -> None:
     logger.info(
         "night %s scheduled (%s): %d sequences placed, %d rejected%s%s",
-        night.name,
+        name,
         reason,
         len(made.placed),
         len(made.rejected),
         "" if made.gap is None else f", at most {100 * made.gap:.1f} % from the best",
         f": {moved}" if moved else "",
     )
-    return schedule_id
