@@ -44,6 +44,7 @@ class Situation:
     :param refused: what can't be planned at all, and why
     :param quotas: seconds that each programme may still have
     :param standing: what is left of the current schedule; None if there is none
+    :param schedule_id: the current schedule's
     :param statuses: of every sequence it looked at, to tell later whether it still holds
     :param names: of those sequences
     """
@@ -58,6 +59,8 @@ class Situation:
     blocked: tuple[tuple[float, float], ...]
     pointing: Pointing | None
     standing: Plan | None
+    night_id: int
+    schedule_id: int | None
     statuses: dict[int, SequenceStatus]
     names: dict[int, str]
 
@@ -67,7 +70,10 @@ class Situation:
         return self.start_unix_s >= self.end_unix_s
 
     def holds(self, session: Session) -> bool:
-        """Whether the store still says the same of every sequence that may be observed."""
+        """Whether no other schedule was made meanwhile, and no sequence began, ended or came."""
+        schedule = _current(session, self.night_id)
+        if (None if schedule is None else schedule.id) != self.schedule_id:
+            return False
         return {s.id: s.status for s in candidates(session)} == self.statuses
 
 
@@ -84,7 +90,8 @@ def read_situation(
         sky = Sky(night.site, night.name)
     sequences = candidates(session)
     overheads = Overheads.from_devices(session)
-    entries = _current(session, night_id)
+    schedule = _current(session, night_id)
+    entries = None if schedule is None else {e.sequence_id: e for e in schedule.entries if e.end is not None}
     blocks, refused = _blocks(session, night, sequences, overheads, entries, start_unix_s, taken_id)
     hands = Interventions.read(session, night_id)
     wanted, dropped = hands.applied(whole_requests(sequences, blocks), start_unix_s)
@@ -101,16 +108,17 @@ def read_situation(
         blocked=hands.blocked,
         pointing=None if runs else _pointing(session, night),
         standing=_standing(entries, wanted, start, end),
+        night_id=night_id,
+        schedule_id=None if schedule is None else schedule.id,
         statuses={s.id: s.status for s in sequences},
         names={s.id: s.name for s in sequences},
     )
 
 
-def _current(session: Session, night_id: int) -> dict[int, PlacedSequence] | None:
-    schedule = session.scalar(
+def _current(session: Session, night_id: int) -> Schedule | None:
+    return session.scalar(
         select(Schedule).where(Schedule.night_id == night_id, Schedule.status == ScheduleStatus.CURRENT)
     )
-    return None if schedule is None else {e.sequence_id: e for e in schedule.entries if e.end is not None}
 
 
 def _blocks(

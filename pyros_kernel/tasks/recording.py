@@ -23,6 +23,7 @@ def record(
     current = select(Schedule).where(Schedule.night_id == night.id, Schedule.status == ScheduleStatus.CURRENT)
     for former in session.scalars(current):
         former.become(ScheduleStatus.SUPERSEDED)
+    session.flush()  # before the new one comes: the database allows one current schedule per night
     schedule = Schedule(
         night=night,
         reason=reason,

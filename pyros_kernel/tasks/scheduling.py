@@ -118,13 +118,13 @@ def improve_schedule(
     made = improved(situation, replace(_AFTER, stop=stop))
     moved = changes(situation, made)
     with services.store.session() as session:
+        night = session.get_one(Night, night_id, with_for_update={"of": Night})
         schedule = session.get_one(Schedule, schedule_id)
-        if schedule.status is not ScheduleStatus.CURRENT or not situation.holds(session):
+        if not situation.holds(session):
             return schedule_id  # overtaken: whatever happened is being seen to
         if not moved:
             schedule.value, schedule.bound = made.value, made.bound
             return schedule_id
-        night = session.get_one(Night, night_id)
         better = record(session, night, situation, made, services.clock.unix_s(), f"better, {schedule.reason}")
         session.flush()
         better_id = better.id
@@ -145,8 +145,9 @@ def _schedule(
             situation = read_situation(session, night_id, start_unix_s, services.sky, taken_id)
         made = make(situation)
         with services.store.session() as session:
+            # One scheduler at a time gets past here: the next one sees what this one placed.
+            night = session.get_one(Night, night_id, with_for_update={"of": Night})
             if attempt == _TRIES or situation.holds(session):
-                night = session.get_one(Night, night_id)
                 schedule = record(session, night, situation, made, services.clock.unix_s(), reason)
                 session.flush()
                 _tell(night.name, reason, made, schedule.changes)

@@ -26,6 +26,7 @@ from astropy.time import Time
 from sqlalchemy import select
 from pyros_kernel.clock import ManualClock
 from pyros_kernel.scheduling import Sky
+from pyros_kernel.settings import Settings
 from pyros_kernel.store import Night, Store
 from pyros_kernel.tasks.scheduling import schedule_night
 store = Store.open(sys.argv[1])
@@ -33,7 +34,7 @@ with store.session(read_only=True) as session:
     night = session.scalars(select(Night)).one()
     sky = Sky(night.site, night.name)
 clock = ManualClock(Time("2022-09-30T04:00:00"))
-services = SimpleNamespace(store=store, clock=clock, sky=sky)
+services = SimpleNamespace(store=store, clock=clock, sky=sky, settings=Settings.from_environment("."))
 print("ready", flush=True)
 for line in sys.stdin:
     print(schedule_night(night.id, clock.unix_s(), line.strip(), services=services), flush=True)
