@@ -17,8 +17,8 @@ from pyros_kernel.tasks.recording import changes, record
 
 logger = logging.getLogger(__name__)
 
-_SEARCH = Search(iterations=100, cpu_s=30.0)  # by steps, so that a night is planned the same on every machine
-_AFTER = replace(_SEARCH, iterations=30)  # of a repaired schedule, which is rarely far from the best
+_SEARCH = Search(iterations=60, gap=0.003, cpu_s=30.0)  # by steps, so that a night is planned the same on every machine
+_AFTER = replace(_SEARCH, iterations=20)  # of a repaired schedule, which is rarely far from the best
 _TRIES = 3  # something may begin or end while it is planned
 
 
