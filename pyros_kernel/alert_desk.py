@@ -13,6 +13,7 @@ from pyros_kernel.agents.alert_manager import AlertManager
 from pyros_kernel.alerts import AlertReplay, Answer, Explanation, Packet, read_packet, send, strategy_table
 from pyros_kernel.alerts.archive import read_archive
 from pyros_kernel.alerts.broadcaster import Broadcaster
+from pyros_kernel.alerts.intake_process import Elsewhere
 from pyros_kernel.alerts.kafka import GCN_TOPICS, KafkaInput
 from pyros_kernel.alerts.remote import Remote
 from pyros_kernel.alerts.watched import WatchedDirectory
@@ -58,34 +59,34 @@ class AlertDesk:
         """The strategies, one row each, in the order in which they are asked."""
         return strategy_table(self._services.store)
 
-    def subscribe(self, broker: str, filters: Sequence[str] = ()) -> Remote:
+    def subscribe(self, broker: str, filters: Sequence[str] = ()) -> Remote | Elsewhere:
         """Listen to another broker from now on; what it sends is taken as if authors had brought it.
 
         :param broker: ``host:port``
         :param filters: XPath expressions, by which it is asked to filter
         """
         host, _, port = broker.rpartition(":")
-        return self._manager.subscribe(host, int(port), filters)
+        return self._manager.intake.subscribe(host, int(port), filters)
 
-    def broadcast(self, port: int = 8099) -> Broadcaster:
+    def broadcast(self, port: int = 8099) -> Broadcaster | Elsewhere:
         """Serve subscribers from now on: what comes in goes on to them.
 
         :param port: 0 for any that is free
         :raises CannotListen: if it is taken
         """
-        return self._manager.broadcast(port)
+        return self._manager.intake.broadcast(port)
 
-    def kafka(self, settings: Mapping[str, Any], topics: Sequence[str] = GCN_TOPICS) -> KafkaInput:
+    def kafka(self, settings: Mapping[str, Any], topics: Sequence[str] = GCN_TOPICS) -> KafkaInput | Elsewhere:
         """Listen to Kafka from now on.
 
         :param settings: librdkafka's; :func:`pyros_kernel.alerts.kafka.gcn` makes those of NASA's GCN
         :raises NoKafka: if its client is not installed
         """
-        return self._manager.listen_in_thread(KafkaInput(settings, topics, *self._manager.ends))
+        return self._manager.intake.kafka(settings, topics)
 
-    def watch(self, directory: str | Path) -> WatchedDirectory:
+    def watch(self, directory: str | Path) -> WatchedDirectory | Elsewhere:
         """Take each file that appears in a directory from now on."""
-        return self._manager.listen_in_thread(WatchedDirectory(Path(directory), *self._manager.ends))
+        return self._manager.intake.watch(str(Path(directory).absolute()))
 
     def replay(self, path: str | Path, when: Time | str | None = None, *, faster: float = 1.0) -> AlertReplay:
         """Send a packet, or a whole archive at its own spacing, by the observatory's clock; returns at once.

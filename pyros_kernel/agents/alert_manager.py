@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,24 +15,9 @@ from pyros_kernel.agents.errors import NotDelivered, Refused, UnknownAgent
 from pyros_kernel.agents.majordome import Majordome, unobservable
 from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.sender import Sender
-from pyros_kernel.alerts import (
-    AlertInbox,
-    Arrival,
-    Explanation,
-    Packet,
-    Received,
-    VtpReceiver,
-    explain,
-    foresee,
-    quick,
-    react,
-    warm_up,
-)
-from pyros_kernel.alerts.broadcaster import Broadcaster
-from pyros_kernel.alerts.inbox import Outcome, Receive
-from pyros_kernel.alerts.kafka import KafkaInput
-from pyros_kernel.alerts.remote import Remote
-from pyros_kernel.alerts.watched import WatchedDirectory
+from pyros_kernel.alerts import Explanation, Packet, Received, explain, foresee, quick, react, warm_up
+from pyros_kernel.alerts.intake import Intake
+from pyros_kernel.alerts.intake_process import IntakeProcess
 from pyros_kernel.clock import Clock
 from pyros_kernel.services import Services
 from pyros_kernel.settings import Settings
@@ -47,9 +29,6 @@ logger = logging.getLogger(__name__)
 # seconds), so that the next packet's acknowledgement is not late.
 _TELL_TIMEOUT_S = 0.5
 _AGAIN_S = 5.0  # real seconds until an alert that the database refused to decide about is tried again
-
-
-Source = TypeVar("Source", KafkaInput, WatchedDirectory)
 
 
 class AlertServices(Protocol):
@@ -67,12 +46,12 @@ class AlertServices(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """Where the packets' files go."""
+        """Where the packets' files go, and whether a thread or a process takes them."""
         ...
 
 
 class AlertManager(Agent):
-    """Receive packets in a background thread; store, acknowledge, decide, and tell the Majordome.
+    """Receive packets in a thread or a process of their own; store, acknowledge, decide, and tell the Majordome.
 
     :param port: TCP port for authors; 0 for any that is free
     """
@@ -93,35 +72,35 @@ class AlertManager(Agent):
         self.actions_by_message[self.MSG_REPLAY] = self.replay
         self._services = services
         self._quick = quick(services.store)
-        self._alerts = AlertInbox(self._quick, services.settings.data, services.clock, durable=services.store)
-        self._vtp = VtpReceiver(self._receive, self._act, host=host, port=port)
+        self.intake = (IntakeProcess if services.settings.alerts_apart else Intake)(
+            services.store,
+            services.settings.data,
+            services.clock,
+            host=host,
+            port=port,
+            act=self._act,
+            counted=self._count,
+        )
         self._counts: Counter[str] = Counter()
         self._left_over: list[Received] = []
-        self._broadcasters: list[Broadcaster] = []
-        self._sources: list[KafkaInput | WatchedDirectory] = []
         self._guard = threading.Lock()  # of the counts and of what is left over
         self._last_heard_s: float | None = None
 
     @property
     def port(self) -> int:
         """The port on which authors are heard."""
-        return self._vtp.port
+        return self.intake.port
 
     def work(self) -> None:
         """Open the port, and finish what was acknowledged before a crash but not decided about."""
         warm_up(self._quick, self.clock)
-        self._vtp.start()
-        for received in self._alerts.undecided():
-            logger.warning("alert %d was acknowledged before but not decided about", received.alert_id)
-            self._act(received)
+        self.intake.start()
+        self.intake.finish()
         self.every(_AGAIN_S, self._try_again, name="alerts-again")
 
     def shutdown(self) -> None:
         """Close the port."""
-        for source in self._sources:
-            source.stop()
-        self._vtp.stop()
-        self._alerts.close()
+        self.intake.stop()
         self._quick.close()
 
     def status(self) -> dict[str, Any]:
@@ -132,28 +111,9 @@ class AlertManager(Agent):
 
     def replay(self, message: Message) -> None:
         """Take a packet from a file, given by its ``path``, as if it had come by the network."""
-        path = Path(str(message.payload["path"]))
-        try:
-            raw = path.read_bytes()
-        except OSError as error:
-            logger.error("can't replay %s: %s", path, error)
-            return
-        (received,) = self._receive([Arrival(raw, f"file:{path}", time.monotonic())])
-        if not isinstance(received, Received):
-            logger.error("can't replay %s: %s", path, received)
-        elif received.duplicate:
-            logger.warning("%s was received before: alert %d", path, received.alert_id)
-        else:
-            self._act(received)
-
-    def _receive(self, arrivals: Sequence[Arrival]) -> Sequence[Outcome]:
-        outcomes = self._alerts.receive_all(arrivals)
-        for outcome in outcomes:
-            if isinstance(outcome, Received):
-                self._count("duplicate" if outcome.duplicate else "received")
-            else:
-                self._count("refused")
-        return outcomes
+        path = str(message.payload["path"])
+        if problem := self.intake.take(path):
+            logger.error("can't replay %s: %s", path, problem)
 
     def _count(self, what: str) -> None:
         with self._guard:
@@ -169,9 +129,6 @@ class AlertManager(Agent):
             with self._guard:
                 self._left_over.append(received)
             return
-        if received.packet.suffix == "xml":  # subscribers understand VOEvents only
-            for broadcaster in self._broadcasters:
-                broadcaster.publish(received.packet.raw)
         self._count(reaction.status)
         logger.info("alert %s: %s: %s", received.packet.ivorn, reaction.status, reaction.reason)
         if reaction.withdrawn:
@@ -224,33 +181,6 @@ class AlertManager(Agent):
             return ""
         assert packet.ra_deg is not None and packet.dec_deg is not None  # the gate let it pass
         return unobservable(services, packet.ra_deg, packet.dec_deg, services.site.min_altitude_deg)
-
-    @property
-    def ends(self) -> tuple[Receive, Callable[[Received], None]]:
-        """The two functions that any input gives its packets to: keep them, act on them."""
-        return self._receive, self._act
-
-    def subscribe(self, host: str, port: int, filters: Sequence[str] = ()) -> Remote:
-        """Listen to another broker from now on."""
-        remote = Remote(host, port, *self.ends, filters=filters)
-        self._vtp.add(remote)
-        return remote
-
-    def broadcast(self, port: int) -> Broadcaster:
-        """Serve subscribers from now on.
-
-        :raises CannotListen: if the port is taken
-        """
-        broadcaster = Broadcaster(port=port)
-        self._vtp.add(broadcaster)
-        self._broadcasters.append(broadcaster)
-        return broadcaster
-
-    def listen_in_thread(self, source: Source) -> Source:
-        """Take packets from something with a thread of its own from now on; it ends with the agent."""
-        source.start()
-        self._sources.append(source)
-        return source
 
     def explain(self, packet: Packet) -> Explanation:
         """Say what would become of a packet now, and why; nothing is stored or moved."""

@@ -65,6 +65,9 @@ class Broadcaster:
         """The port it listens on."""
         return self._port
 
+    def __str__(self) -> str:
+        return f"broadcast on {self._host}:{self._port}: {len(self._circle.members)} subscribers"
+
     @property
     def subscribers(self) -> list[str]:
         """Who listens now."""

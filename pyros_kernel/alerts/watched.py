@@ -33,6 +33,9 @@ class WatchedDirectory:
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pyros-watched", daemon=True)
 
+    def __str__(self) -> str:
+        return f"watched directory {self._directory}: {len(self._taken)} files taken"
+
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()
