@@ -43,6 +43,7 @@ from pyros_kernel.settings import Settings
 from pyros_kernel.simulation import SimulatorProcess
 from pyros_kernel.snapshot import Snapshot
 from pyros_kernel.store import Site, Store
+from pyros_kernel.task_desk import TaskDesk
 from pyros_kernel.tasks.context import write_context
 from pyros_kernel.view import View
 
@@ -271,6 +272,11 @@ class Observatory:
         manager = self.agents.agent(Agent.ALERT_MANAGER)
         assert stack is not None and isinstance(manager, AlertManager)  # a started observatory has both
         return AlertDesk(services, manager, stack)
+
+    @property
+    def tasks(self) -> TaskDesk:
+        """Its tasks: take one back by hand."""
+        return TaskDesk(self.settings)
 
     @property
     def agents(self) -> AgentHost:

@@ -123,6 +123,25 @@ class AgentView:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskView:
+    """A task that waits, runs, or has just ended.
+
+    :param state: a word of Celery's, or LOST
+    :param fraction: how far it is, 0 to 1; None if it doesn't say
+    :param age_s: real seconds since it ended, else since it began, else since it was sent
+    """
+
+    uuid: str
+    name: str
+    arguments: str
+    queue: str
+    state: str
+    fraction: float | None
+    reason: str
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Spot:
     """Something in the sky: where it is now, and what state it is in.
 
@@ -210,3 +229,4 @@ class Snapshot:
     sky: SkyView | None = None
     weather: tuple[Strip, ...] = ()
     rules: tuple[Rule, ...] = ()
+    tasks: tuple[TaskView, ...] = ()

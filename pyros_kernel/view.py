@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload
 from pyros_kernel import describe
 from pyros_kernel.agents import AgentHost
 from pyros_kernel.services import Services
-from pyros_kernel.snapshot import AlertView, DeviceView, ImageView, NightView, SequenceView, Snapshot
+from pyros_kernel.snapshot import AlertView, DeviceView, ImageView, NightView, SequenceView, Snapshot, TaskView
 from pyros_kernel.store import (
     Alert,
     Image,
@@ -26,6 +26,7 @@ from pyros_kernel.store import (
     Sequence,
 )
 from pyros_kernel.view_sky import SkyLook
+from pyros_kernel.view_tasks import read_tasks
 from pyros_kernel.view_weather import WeatherHistory
 
 _STORE_REAL_S = 0.5
@@ -60,6 +61,7 @@ class View:
         self._words: dict[str, _Said] = {}
         self._sky = SkyLook(services.sky, services.site.min_altitude_deg)
         self._weather = WeatherHistory(services.safety.rules)
+        self._tasks: tuple[TaskView, ...] = ()
 
     def snapshot(self) -> Snapshot:
         """Take a snapshot now."""
@@ -72,7 +74,7 @@ class View:
             self._sky.look(now_s)
             sun_deg, illumination, sky = self._sky.sun_altitude_deg, self._sky.moon_illumination, self._sky.now
             night, placed, rejected, alerts = self._night, self._placed, self._rejected, self._alerts
-            images, weather = tuple(self._images.values()), self._weather.strips
+            images, weather, tasks = tuple(self._images.values()), self._weather.strips, self._tasks
         return Snapshot(
             time_s=now_s,
             taken_real_s=now_real_s,
@@ -99,6 +101,7 @@ class View:
             sky=sky,
             weather=weather,
             rules=services.safety.rules,
+            tasks=tasks,
         )
 
     def _devices(self, now_s: float) -> tuple[DeviceView, ...]:
@@ -163,6 +166,7 @@ class View:
             self._rejected = tuple(self._sequence(e) for e in entries if e.start is None)
             self._sky.follow((*done, *(e.sequence for e in entries)))
             self._weather.read(session, now_s)
+            self._tasks = read_tasks(session)
             alerts = session.scalars(
                 select(Alert).order_by(Alert.id.desc()).limit(_LAST_ALERTS).options(joinedload(Alert.request))
             ).all()

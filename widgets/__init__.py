@@ -12,6 +12,7 @@ from widgets.single import (
     SafetyPanel,
     SchedulePanel,
     SkyPanel,
+    TasksPanel,
     TelescopePanel,
     WeatherPanel,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "SafetyPanel",
     "SchedulePanel",
     "SkyPanel",
+    "TasksPanel",
     "TelescopePanel",
     "WeatherPanel",
 ]

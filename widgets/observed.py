@@ -37,6 +37,14 @@ class Agents(Protocol):
         ...
 
 
+class Tasks(Protocol):
+    """The tasks."""
+
+    def revoke(self, uuid: str) -> object:
+        """Take a task back; one that runs is told to end."""
+        ...
+
+
 class Observed(Protocol):
     """An observatory as a panel sees it.
 
@@ -78,6 +86,11 @@ class Observed(Protocol):
     @property
     def alerts(self) -> Alerts:
         """Where alerts are sent by hand."""
+        ...
+
+    @property
+    def tasks(self) -> Tasks:
+        """The tasks."""
         ...
 
     @property

@@ -25,6 +25,7 @@ from widgets.skymap import SkyMap
 from widgets.stage import Stage
 from widgets.strips import WeatherStrips
 from widgets.style import style_sheet
+from widgets.tasks import Revoker, tasks_html
 from widgets.why import Why
 
 
@@ -114,6 +115,17 @@ class AgentsPanel(SinglePanel):
     def parts(self) -> tuple[Part, ...]:
         """The table, the restart, and the log."""
         return Card("agents", agents_html), Roster(self._act, lambda: self._pending), Card("log", log_html)
+
+
+class TasksPanel(SinglePanel):
+    """The tasks and their queues, and taking one back."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Tasks panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """The table, the revoking, and the log."""
+        return Card("tasks", tasks_html), Revoker(self._act, lambda: self._pending), Card("log", log_html)
 
 
 class SafetyPanel(SinglePanel):

@@ -32,6 +32,16 @@ _AGENT = {
     "hung": "bad",
     "stopped": "idle",
 }
+_TASK = {
+    "PENDING": "idle",
+    "RETRY": "warn",
+    "STARTED": "busy",
+    "PROGRESS": "busy",
+    "SUCCESS": "ok",
+    "FAILURE": "bad",
+    "LOST": "bad",
+    "REVOKED": "warn",
+}
 _SAFETY = {Safety.SAFE: "ok", Safety.UNSAFE: "bad", Safety.UNKNOWN: "warn"}
 _LEVEL = {"DEBUG": "idle", "INFO": "idle", "WARNING": "warn", "ERROR": "bad", "CRITICAL": "bad"}
 
@@ -60,6 +70,16 @@ def alert_tone(status: str) -> str:
 def agent_tone(agent: AgentView) -> str:
     """Tell the tone of an agent's state."""
     return _AGENT.get(agent.state, "warn")
+
+
+def task_tone(state: str) -> str:
+    """Tell the tone of a task's state."""
+    return _TASK.get(state, "idle")
+
+
+def is_open(state: str) -> bool:
+    """Tell whether a task in this state may still be taken back."""
+    return state in ("PENDING", "RETRY", "STARTED", "PROGRESS")
 
 
 def safety_tone(safety: Safety) -> str:

@@ -136,9 +136,11 @@ class PyrosCelery(Celery):
         again = ledger.bury(uuid, rerun=bool(getattr(task, "rerun", False)), why=why)
         logger.warning("task %s %s: %s (%s)", row.name, uuid, why, row.worker)
         put_right = getattr(task, "put_right", None)
-        if not again and put_right is not None and row.state in ledger.RUNNING:
-            arguments, named, _ = row.message["body"]
-            put_right(*arguments, **named)
+        if not again and row.state in ledger.RUNNING:
+            if put_right is not None:
+                arguments, named, _ = row.message["body"]
+                put_right(*arguments, **named)
+            cast("Any", self.backend).end_what_follows(row.message, f"{row.name} before it was lost: {why}")
         return again
 
     def use(self, settings: Settings | None) -> None:
@@ -184,6 +186,7 @@ app.conf.update(
     broker_connection_timeout=4,
     imports=[
         "pyros_kernel.tasks.kinds",
+        "pyros_kernel.tasks.stages",
         "pyros_kernel.upper_tasks",
         *filter(None, os.environ.get("PYROS_TASKS", "").split(",")),
     ],

@@ -24,7 +24,8 @@ def scheduling(reason: str = "asked for", night_id: int | None = None, start_uni
     return schedule_night(here.night_id if night_id is None else night_id, begin_s, reason, services=here)
 
 
-def _put_sequence_back(_task: Any, sequence_id: int) -> None:
+def put_sequence_back(_task: Any, sequence_id: int) -> None:
+    """Put right what a dead worker left of a sequence."""
     from pyros_kernel.tasks.ending import put_back
     from pyros_kernel.tasks.place import store
 
@@ -47,7 +48,7 @@ def _end_plan(_task: Any, plan_id: int) -> None:
     bind=True,
     gentle=True,
     grace_s=30.0,
-    put_right=_put_sequence_back,
+    put_right=put_sequence_back,
 )
 def execute_sequence(self: Any, sequence_id: int) -> str:
     """Observe a sequence: point, then its albums in parallel; gives its status."""
@@ -124,7 +125,11 @@ def _execute_plan(task: Any, plan_id: int, channel: str) -> int:
         needed = session.get_one(Plan, plan_id).album.channel
     if needed.value.upper() != channel:
         raise ValueError(f"plan {plan_id} is for channel {needed}, not {channel}: send it to the other queue")
-    return execute_plan(plan_id, services=here, cancelled=task.cancellation, analysis=_ByTask())
+
+    def tell(done: int, total: int) -> None:
+        task.update_state(state="PROGRESS", meta={"done": done, "total": total})
+
+    return execute_plan(plan_id, services=here, cancelled=task.cancellation, analysis=_ByTask(), tell=tell)
 
 
 class _ByTask(Executor):

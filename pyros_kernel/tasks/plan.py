@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Executor
 
 from astropy import units as u
@@ -20,10 +21,18 @@ from pyros_kernel.tasks.waiting import wait_or_stop
 logger = logging.getLogger(__name__)
 
 
-def execute_plan(plan_id: int, *, services: Services, cancelled: Cancellation, analysis: Executor) -> int:
+def execute_plan(
+    plan_id: int,
+    *,
+    services: Services,
+    cancelled: Cancellation,
+    analysis: Executor,
+    tell: Callable[[int, int], object] = lambda _done, _total: None,
+) -> int:
     """Take the images of a plan that are still missing, and have each analysed.
 
     :param analysis: where the analyses run, so that the next exposure doesn't wait for them
+    :param tell: is told after each image how many of how many are taken
     :return: how many images it took
     :raises WorkCancelled: if it was cancelled; the images taken so far are kept
     :raises InstrumentError: if the camera failed
@@ -45,9 +54,10 @@ def execute_plan(plan_id: int, *, services: Services, cancelled: Cancellation, a
         context = _context(plan, camera, services, session.scalar(_alert_of(plan)) or "")
     try:
         wait_or_stop(camera.set_filter(filter_name), services.clock, cancelled)
-        for _ in range(missing):
+        for number in range(1, missing + 1):
             _, image = take_frame(camera, exposure, FrameKind.LIGHT, context, services, cancelled)
             analysis.submit(analyse_or_log, image.id, services)
+            tell(number, missing)
     except (WorkCancelled, OperationAborted) as stopped:
         _end(plan_id, PlanStatus.INTERRUPTED, str(stopped), services)
         raise

@@ -39,14 +39,8 @@ def execute_sequence(
         if sequence.status is SequenceStatus.CANCELLED:
             logger.info("sequence %s: not started, %s", sequence.name, sequence.reason)
             return SequenceStatus.CANCELLED
-        sequence.become(SequenceStatus.EXECUTING)
-        sequence.started, sequence.ended = _now(services), None
-        if sequence.request.status is RequestStatus.SUBMITTED:
-            sequence.request.become(RequestStatus.EXECUTING)
-        target = SkyCoord(sequence.ra_deg, sequence.dec_deg, unit="deg", frame="icrs")
+        target = begin(sequence, services)
         albums = [[plan.id for plan in album.plans] for album in sequence.albums]
-        name = sequence.name
-    logger.info("sequence %s: started", name)
     try:
         point(target, services, cancelled, slew)
         taken = _execute_albums(albums, services, cancelled, analysis)
@@ -55,14 +49,36 @@ def execute_sequence(
     except (InstrumentError, ArchiveError) as error:
         status, reason = SequenceStatus.FAILED, str(error)
     else:
-        status, reason = SequenceStatus.EXECUTED, f"{taken} images"
-        if not taken:
-            status, reason = SequenceStatus.FAILED, "no image was taken: none of its cameras could be used"
+        status, reason = outcome_of(taken)
+    finish(sequence_id, status, reason, services)
+    return status
+
+
+def begin(sequence: Sequence, services: Services) -> SkyCoord:
+    """Move a sequence to EXECUTING, and its request with it; give its target."""
+    sequence.become(SequenceStatus.EXECUTING)
+    sequence.started, sequence.ended = _now(services), None
+    if sequence.request.status is RequestStatus.SUBMITTED:
+        sequence.request.become(RequestStatus.EXECUTING)
+    logger.info("sequence %s: started", sequence.name)
+    return SkyCoord(sequence.ra_deg, sequence.dec_deg, unit="deg", frame="icrs")
+
+
+def outcome_of(taken: int) -> tuple[SequenceStatus, str]:
+    """Give the status and reason of a sequence whose albums all ended, by the images they took."""
+    if taken:
+        return SequenceStatus.EXECUTED, f"{taken} images"
+    return SequenceStatus.FAILED, "no image was taken: none of its cameras could be used"
+
+
+def finish(sequence_id: int, status: SequenceStatus, reason: str, services: Services) -> None:
+    """Record how a sequence ended, and move its request on."""
     with services.store.session() as session:
         sequence = session.get_one(Sequence, sequence_id)
         sequence.become(status, reason)
         sequence.ended = _now(services)
         _settle(sequence.request, session)
+        name = sequence.name
     logger.log(
         logging.WARNING if status is SequenceStatus.FAILED else logging.INFO,
         "sequence %s: %s, %s",
@@ -70,7 +86,6 @@ def execute_sequence(
         status,
         reason,
     )
-    return status
 
 
 def _execute_albums(albums: list[list[int]], services: Services, cancelled: Cancellation, analysis: Executor) -> int:

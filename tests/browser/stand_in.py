@@ -30,6 +30,7 @@ from pyros_kernel.snapshot import (
     Snapshot,
     Spot,
     Strip,
+    TaskView,
 )
 
 LATITUDE_DEG, LONGITUDE_DEG = 31.0443, -115.4637
@@ -209,6 +210,11 @@ AGENTS = (
     AgentView("Monitoring", "running", "–", None, 0, 2, 0),
     AgentView("Watcher", "hung", "TICK", NOW_S - 44, 7, 1, 2),
 )
+TASKS = (
+    TaskView("a1b2c3", "execute_plan_vis", "7", "plan_vis_q", "PROGRESS", 0.25, "", 40.0),
+    TaskView("d4e5f6", "analysis", "<12>", "analysis_q", "PENDING", None, "", 3.0),
+    TaskView("070809", "scheduling", "", "scheduling_q", "LOST", None, "its worker died", 90.0),
+)
 LOG = (
     LogLine(at("07:03"), "INFO", "AlertManager", "packet of 4 311 bytes from 127.0.0.1"),
     LogLine(at("07:03"), "INFO", "AlertManager", "GRB 261123A accepted by strategy default"),
@@ -282,6 +288,7 @@ def night() -> Snapshot:
         rejected=REJECTED,
         alerts=ALERTS,
         agents=AGENTS,
+        tasks=TASKS,
         log=LOG,
         timezone="America/Tijuana",
         moon_curve=curve(72.0, 24.0),
@@ -374,6 +381,13 @@ class StandIn:
 
     def restart(self, name: str) -> None:
         self._note("restart", name)
+
+    @property
+    def tasks(self) -> StandIn:
+        return self
+
+    def revoke(self, uuid: str) -> None:
+        self._note("revoke", uuid)
 
     def _note(self, *command: str) -> None:
         if self.refusal:

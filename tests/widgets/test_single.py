@@ -29,6 +29,7 @@ KINDS = [
     widgets.SafetyPanel,
     widgets.SchedulePanel,
     widgets.SkyPanel,
+    widgets.TasksPanel,
     widgets.TelescopePanel,
     widgets.WeatherPanel,
 ]
@@ -218,6 +219,20 @@ def test_an_agent_is_restarted_by_hand(show: Any, observatory: Any, look: Any) -
     look(panel).button("restart").click()
     eventually(lambda: observatory.commands == [("restart", "Watcher")], panel)
     eventually(lambda: not look(panel).button("restart").disabled, panel)
+    assert panel.errors == ()
+
+
+def test_tasks_are_shown_by_queue_with_their_progress_and_taken_back(show: Any, observatory: Any, look: Any) -> None:
+    panel = show(widgets.TasksPanel)
+    text = look(panel).card("tasks")
+    assert "analysis_q: 1" in text and "1 running, 1 waiting" in text
+    assert 'value="0.250"' in text and "&lt;12&gt;" in text and "its worker died" in text
+    [choice] = [w for w in look(panel).all if isinstance(w, W.Dropdown)]
+    assert [key for _, key in choice.options] == ["a1b2c3", "d4e5f6"]  # what has ended can't be taken back
+    choice.value = "d4e5f6"
+    look(panel).button("revoke").click()
+    eventually(lambda: observatory.commands == [("revoke", "d4e5f6")], panel)
+    eventually(lambda: not look(panel).button("revoke").disabled, panel)
     assert panel.errors == ()
 
 

@@ -15,15 +15,17 @@ from instruments import CameraActivity
 from pyros_kernel import Observatory
 from pyros_kernel.scheduling.sequences import images_taken
 from pyros_kernel.settings import ROOT
-from pyros_kernel.store import Channel, Image, Plan, PlanStatus, Schedule, Sequence, SequenceStatus
+from pyros_kernel.store import Album, Channel, Image, Plan, PlanStatus, Schedule, Sequence, SequenceStatus
 from pyros_kernel.tasks import Workers, app, ledger
 from pyros_kernel.tasks.context import read_context, write_context
 from pyros_kernel.tasks.queues import reference, routes
 from pyros_kernel.tasks.results import TaskLost
+from pyros_kernel.tasks.stages import sequence_chain
 from tests.waiting import until
 
 MIDNIGHT = "2022-09-30T08:00:00"
 WAIT_S = 40.0
+STAGES = {"slew", "end_sequence", "give_up_sequence"}  # of the chain of a sequence: they share its queue
 KINDS = {
     "analysis",
     "create_calibrations",
@@ -78,7 +80,8 @@ def _plan(obs: Observatory, channel: Channel, *, least: int = 1) -> int:
 
 
 def test_every_kind_has_a_queue_of_its_own_with_one_worker() -> None:
-    found = [r for r in routes(app) if "." not in r.task]
+    found = [r for r in routes(app) if "." not in r.task and r.task not in STAGES]
+    assert {r.queue for r in routes(app) if r.task in STAGES} == {"sequence_q"}
     assert {r.task for r in found} == KINDS
     assert len({r.queue for r in found}) == len(KINDS)
     assert all(r.does for r in found)
@@ -177,6 +180,63 @@ def test_revoking_a_sequence_puts_it_back(obs: Observatory) -> None:
     result.revoke(terminate=True)
     until(lambda: result.state == "REVOKED")
     assert status() is SequenceStatus.OBSERVABLE
+
+
+def _next_sequence(obs: Observatory) -> int:
+    """Give a planned sequence of both channels; one that waits is planned by hand if the night has no room."""
+    _send("scheduling", "a test").get(timeout=WAIT_S)
+    with obs.store.session() as session:
+        wanted = (SequenceStatus.PLANNED, SequenceStatus.OBSERVABLE)
+        found = session.scalars(select(Sequence).where(Sequence.status.in_(wanted)).order_by(Sequence.status.desc()))
+        chosen = next(s for s in found if {album.channel for album in s.albums} == set(Channel))
+        if chosen.status is SequenceStatus.OBSERVABLE:
+            chosen.become(SequenceStatus.PLANNED)
+        return chosen.id
+
+
+def _make_short(obs: Observatory, sequence_id: int, seconds: float) -> None:
+    with obs.store.session() as session:
+        for plan in (p for a in session.get_one(Sequence, sequence_id).albums for p in a.plans):
+            plan.exposure_time_s, plan.number_of_images = seconds, 1
+
+
+def _sequence_status(obs: Observatory, sequence_id: int) -> SequenceStatus:
+    with obs.store.session(read_only=True) as session:
+        return session.get_one(Sequence, sequence_id).status
+
+
+def test_a_sequence_is_a_chain_of_slew_plans_side_by_side_and_analyses(obs: Observatory) -> None:
+    sequence_id = _next_sequence(obs)
+    _make_short(obs, sequence_id, 10.0)
+    obs.services.devices.telescope.unpark()
+    assert sequence_chain(sequence_id, obs.store).apply_async().get(timeout=2 * WAIT_S) == "executed"
+
+    def analysed() -> bool:
+        plans = select(Plan.id).join(Album).where(Album.sequence_id == sequence_id)
+        with obs.store.session(read_only=True) as session:
+            images = session.scalars(select(Image).where(Image.plan_id.in_(plans), Image.complete)).all()
+        return {image.camera for image in images} == {"camera_vis", "camera_nir"} and all(i.quicklook for i in images)
+
+    until(analysed)
+
+
+def test_revoking_a_plan_of_a_chain_puts_its_sequence_back(obs: Observatory) -> None:
+    sequence_id = _next_sequence(obs)
+    _make_short(obs, sequence_id, 3000.0)
+    obs.services.devices.telescope.unpark()
+    result = sequence_chain(sequence_id, obs.store).apply_async()
+    until(lambda: _sequence_status(obs, sequence_id) is SequenceStatus.EXECUTING)
+    other_id = _next_sequence(obs)
+    other = sequence_chain(other_id, obs.store).apply_async()  # it has to wait for the telescope
+    until(lambda: len([r for r in ledger.choose("STARTED", "PROGRESS") if r.name.startswith("execute_plan")]) >= 2)
+    assert _sequence_status(obs, other_id) is SequenceStatus.PLANNED
+    other.parent.parent.revoke(terminate=True)
+    for row in ledger.choose(*ledger.RUNNING, *ledger.WAITING):
+        if row.name.startswith("execute_plan"):
+            app.control.revoke(row.uuid, terminate=True)
+    with pytest.raises(Exception, match=r"[Rr]evoked"):
+        result.get(timeout=WAIT_S)
+    until(lambda: _sequence_status(obs, sequence_id) is SequenceStatus.OBSERVABLE)
 
 
 def test_calibrations_are_taken_with_the_dome_closed(obs: Observatory) -> None:
