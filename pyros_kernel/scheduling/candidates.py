@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyros_kernel.scheduling.block import Block, Transition
 from pyros_kernel.scheduling.earth import Floats
+from pyros_kernel.scheduling.shares import Quality
 from pyros_kernel.scheduling.visibility import Visibility
+from pyros_kernel.scheduling.ways import to_and_from_last_s, transitions_s
 
 Ints = NDArray[np.int64]
+
+
+T = TypeVar("T")
+
+
+class Rows(Sequence[T]):
+    """Rows of a table as lists, made when they are asked for: scalar work is faster on them, and few rows need it."""
+
+    def __init__(self, count: int, row: Callable[[int], T]) -> None:
+        self._count, self._row = count, row
+        self._made: dict[int, T] = {}
+
+    def __getitem__(self, k: Any) -> Any:
+        if not 0 <= k < self._count:
+            raise IndexError(k)
+        if k not in self._made:
+            self._made[k] = self._row(k)
+        return self._made[k]
+
+    def __len__(self) -> int:
+        return self._count
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +49,12 @@ class Candidates:
     :param value: what each is worth, shape (N,)
     :param transition_s: from the row's block to the column's, shape (N, N)
     :param fixed: which of them run already, in order of time
-    :param spans: the same starts as lists, and ``steps`` the transitions: scalar work is faster on them
     :param quality: share of the value, by start, shape (N, G), on a grid of times; None if all starts are equal
     :param quota_of: which quota each counts to, shape (N,), -1 for none; ``quota_s`` what each quota allows
     :param after: which block each must follow, shape (N,), -1 for none; ``gap_s`` from start to start, shape (N, 2)
     :param bonus: part of ``value`` that only says that it must be placed
+
+    ``spans`` are the same starts as lists, and ``steps`` the transitions; ``linked`` says whether any follows another.
     """
 
     first: Floats
@@ -39,19 +63,26 @@ class Candidates:
     value: Floats
     transition_s: Floats
     fixed: tuple[int, ...]
-    spans: list[list[tuple[float, float]]]
-    steps: Sequence[Sequence[float]]
     quality: Quality | None = None
     quota_s: Floats = field(default_factory=lambda: np.zeros(0))
     quota_of: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     after: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     gap_s: Floats = field(default_factory=lambda: np.zeros((0, 2)))
     bonus: float = 0.0
+    spans: Sequence[list[tuple[float, float]]] = field(init=False)
+    steps: Sequence[list[float]] = field(init=False)
+    linked: bool = field(init=False)
 
-    @property
-    def linked(self) -> bool:
-        """Whether some must follow others."""
-        return bool((self.after >= 0).any())
+    def __post_init__(self) -> None:
+        """Derive what is quicker to ask one by one."""
+        first, last, between = self.first, self.last, self.transition_s
+
+        def spans(k: int) -> list[tuple[float, float]]:
+            return [(a, b) for a, b in zip(first[k].tolist(), last[k].tolist(), strict=True) if a <= b]
+
+        object.__setattr__(self, "spans", Rows(len(first), spans))
+        object.__setattr__(self, "steps", Rows(len(between), lambda k: between[k].tolist()))
+        object.__setattr__(self, "linked", bool((self.after >= 0).any()))
 
     def value_at(self, which: Ints, start_unix_s: Floats) -> Floats:
         """Give what some blocks are worth at some starts."""
@@ -62,16 +93,33 @@ class Candidates:
         """Give the same, worth more or less by their starts."""
         return replace(self, quality=quality)
 
-    def restricted(self, spans: list[list[tuple[float, float]]]) -> Candidates:
-        """Give the same with other starts."""
-        width = max(1, max(map(len, spans), default=1))
-        first = np.array([[a for a, _ in own] + [np.inf] * (width - len(own)) for own in spans]).reshape(-1, width)
-        last = np.array([[b for _, b in own] + [-np.inf] * (width - len(own)) for own in spans]).reshape(-1, width)
-        return replace(self, first=first, last=last, spans=spans)
+    def within(self, begin_unix_s: Floats) -> Candidates:
+        """Give the same, each of which may start from a moment of its own on, shape (N,)."""
+        begin = begin_unix_s[:, None]
+        gone = self.last < begin
+        first = np.where(gone, np.inf, np.maximum(self.first, begin))
+        return replace(self, first=first, last=np.where(gone, -np.inf, self.last))
+
+    def without(self, begin_unix_s: float, end_unix_s: float) -> Candidates:
+        """Give the same, none of which may be in a stretch of time."""
+        before = np.minimum(self.last, begin_unix_s - self.duration_s[:, None])
+        after = np.maximum(self.first, end_unix_s)
+        first, last = np.hstack([self.first, after]), np.hstack([before, self.last])
+        none = first > last
+        return replace(self, first=np.where(none, np.inf, first), last=np.where(none, -np.inf, last))
+
+    def started(self, starts: Mapping[int, float]) -> Candidates:
+        """Give the same, some of which start at one moment and no other."""
+        if not starts:
+            return self
+        first, last = self.first.copy(), self.last.copy()
+        for k, start in starts.items():
+            first[k], last[k] = np.inf, -np.inf
+            first[k, 0] = last[k, 0] = start
+        return replace(self, first=first, last=last)
 
     def only(self, keep: Ints) -> Candidates:
         """Give some of them, without links."""
-        steps = self.transition_s[np.ix_(keep, keep)]
         place = {int(k): i for i, k in enumerate(keep)}
         return replace(
             self,
@@ -79,10 +127,8 @@ class Candidates:
             last=self.last[keep],
             duration_s=self.duration_s[keep],
             value=self.value[keep],
-            transition_s=steps,
+            transition_s=self.transition_s[np.ix_(keep, keep)],
             fixed=tuple(place[k] for k in self.fixed if k in place),
-            spans=[self.spans[k] for k in keep],
-            steps=steps.tolist(),
             quality=None,
             quota_of=self.quota_of[keep],
             after=np.full(len(keep), -1, dtype=np.int64),
@@ -95,7 +141,7 @@ class Candidates:
         """Give them with the last of a queue, which is worth more by a bonus."""
         block, seen = queue[-1]
         n = len(queue) - 1
-        to, back = _way(queue, transition)
+        to, back = to_and_from_last_s(queue, transition)
         between = np.empty((n + 1, n + 1))
         between[:n, :n] = self.transition_s
         between[:n, n], between[n, :n], between[n, n] = to, back, transition.settle_s
@@ -104,7 +150,6 @@ class Candidates:
             duration_s=np.append(self.duration_s, block.duration_s),
             value=np.append(self.value, block.worth + bonus),
             transition_s=between,
-            steps=_Rows(between),
             quality=None,
             quota_of=np.append(self.quota_of, -1),
             after=np.append(self.after, -1),
@@ -119,7 +164,7 @@ class Candidates:
             )
             for table, edges, fill in rows
         )
-        return replace(grown, first=first, last=last, spans=[*self.spans, own])
+        return replace(grown, first=first, last=last)
 
     @classmethod
     def of(
@@ -151,7 +196,7 @@ class Candidates:
         row = {block.id: k for k, block in enumerate(blocks)}
         limits = dict(quotas or {})
         place = {name: k for k, name in enumerate(limits)}
-        between = _transitions(blocks, seen, transition)
+        between = transitions_s(blocks, seen, transition)
         return cls(
             first,
             last,
@@ -159,8 +204,6 @@ class Candidates:
             value,
             between,
             tuple(sorted(running, key=lambda k: float(first[k, 0]))),
-            starts,
-            between.tolist(),
             quality,
             np.array(list(limits.values()), dtype=np.float64),
             np.array([place.get(block.programme, -1) for block in blocks], dtype=np.int64),
@@ -170,67 +213,7 @@ class Candidates:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """What share of its value a block brings, by its start.
-
-    :param begin_unix_s: of the grid; its points are ``step_s`` apart
-    :param share: shape (N, G)
-    """
-
-    begin_unix_s: float
-    step_s: float
-    share: Floats
-
-    def at(self, which: Ints, start_unix_s: Floats) -> Floats:
-        """Give the shares of some blocks at some starts."""
-        x = np.clip((start_unix_s - self.begin_unix_s) / self.step_s, 0, self.share.shape[1] - 1.000001)
-        k = x.astype(np.int64)
-        low = self.share[which, k]
-        return low + (x - k) * (self.share[which, k + 1] - low)
-
-
 def _starts(block: Block, seen: Visibility) -> list[tuple[float, float]]:
     if block.fixed_start_unix_s is not None:
         return [(block.fixed_start_unix_s, block.fixed_start_unix_s)]
     return [(a, b - block.duration_s) for a, b in seen.together if b - a >= block.duration_s]
-
-
-def _transitions(blocks: Sequence[Block], seen: Sequence[Visibility], transition: Transition) -> Floats:
-    total = np.full((len(blocks), len(blocks)), transition.settle_s, dtype=np.float64)
-    if transition.slew_rate_deg_s is not None:
-        directions = np.array([v.direction for v in seen]).reshape(-1, 3)
-        # From the cosine, which is good to an arcsecond at zero: enough for a slew.
-        cosine = np.clip(directions @ directions.T, -1.0, 1.0)
-        total += np.degrees(np.arccos(cosine)) / transition.slew_rate_deg_s
-    before = np.array([b.filters[-1] if b.filters else "" for b in blocks])[:, None]
-    after = np.array([b.filters[0] if b.filters else "" for b in blocks])[None, :]
-    return total + np.where((before != after) & (before != "") & (after != ""), transition.filter_change_s, 0.0)
-
-
-class _Rows(Sequence[Sequence[float]]):
-    """Rows of a table, made lists when they are asked for."""
-
-    def __init__(self, table: Floats) -> None:
-        self._table = table
-
-    def __getitem__(self, k: Any) -> Any:
-        return self._table[k]
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-
-def _way(queue: Sequence[tuple[Block, Visibility]], transition: Transition) -> tuple[Floats, Floats]:
-    """Give the times from each block to the last, and from the last to each."""
-    block, seen = queue[-1]
-    others = [b for b, _ in queue[:-1]]
-    move: Floats = np.full(len(others), transition.settle_s, dtype=np.float64)
-    if transition.slew_rate_deg_s is not None and others:
-        cosine = np.clip(np.array([v.direction for _, v in queue[:-1]]) @ seen.direction, -1.0, 1.0)
-        move += np.degrees(np.arccos(cosine)) / transition.slew_rate_deg_s
-
-    mine, cost = block.filters, transition.filter_change_s
-    to = np.array([cost if mine and b.filters and b.filters[-1] != mine[0] else 0.0 for b in others])
-    back = np.array([cost if mine and b.filters and mine[-1] != b.filters[0] else 0.0 for b in others])
-    return move + to, move + back

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyros_kernel.scheduling.block import Block, Id, Transition
-from pyros_kernel.scheduling.candidates import Candidates, Quality
+from pyros_kernel.scheduling.candidates import Candidates
 from pyros_kernel.scheduling.conditions import Conditions
 from pyros_kernel.scheduling.earth import Floats
 from pyros_kernel.scheduling.intervals import Spans, intersection
@@ -16,6 +16,7 @@ from pyros_kernel.scheduling.outcome import Search
 from pyros_kernel.scheduling.quality import best_starts, in_ideal_order, quality_of, swapped
 from pyros_kernel.scheduling.route import Route
 from pyros_kernel.scheduling.search import best_route, of_more_quality
+from pyros_kernel.scheduling.shares import Quality
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.scheduling.timeline import Timeline
 from pyros_kernel.scheduling.visibility import Visibility

@@ -9,11 +9,12 @@ from itertools import pairwise
 import numpy as np
 
 from pyros_kernel.scheduling.block import Block
-from pyros_kernel.scheduling.candidates import Candidates, Ints, Quality
+from pyros_kernel.scheduling.candidates import Candidates, Ints
 from pyros_kernel.scheduling.conditions import Conditions
 from pyros_kernel.scheduling.constraints import airmass, shares
 from pyros_kernel.scheduling.earth import Floats
 from pyros_kernel.scheduling.route import Route
+from pyros_kernel.scheduling.shares import Quality
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.scheduling.target_view import TargetView
 from pyros_kernel.scheduling.visibility import Visibility

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from math import inf
 
@@ -12,34 +12,19 @@ from pyros_kernel.scheduling.candidates import Candidates
 from pyros_kernel.scheduling.route import Route
 
 
-def mended(c: Candidates, wanted: Sequence[int], first: Sequence[int], before: Mapping[int, float]) -> tuple[int, ...]:
+def mended(c: Candidates, wanted: Iterable[int], first: Set[int], before: Mapping[int, float]) -> tuple[int, ...]:
     """Keep what can be kept of an order, each in its place.
 
-    :param wanted: the order that was
-    :param first: what goes before all others: what runs, then alerts and pins
+    :param wanted: what it was made of
+    :param first: what goes before all others: what runs, alerts and pins
     :param before: when each was to begin
     """
-    must = list(first)
-    kept = Route.through(c, tuple(must))
-    while kept is None and must:
-        must.pop()
-        kept = Route.through(c, tuple(must))
-    order = list(kept.order) if kept is not None else []
-    at_once = sorted(
-        {*order, *wanted}, key=lambda k: (k not in c.fixed, before.get(k, c.spans[k][0][0] if c.spans[k] else inf))
-    )
-    if Route.through(c, tuple(at_once)) is not None:
-        return tuple(at_once)
-    for k in wanted:
-        if k in order:
-            continue
-        starts = {m: s for m, s in zip(order, _starts_of(c, order), strict=True)}
-        place = sum(starts[m] < before.get(k, -inf) for m in order)
-        for at in range(place, len(order) + 1):
-            if Route.through(c, (*order[:at], k, *order[at:])) is not None:
-                order.insert(at, k)
-                break
-    return tuple(order)
+
+    def wish(k: int) -> float:
+        return c.spans[k][0][0] if k in first else before.get(k, inf)
+
+    order = tuple(sorted({*first, *wanted}, key=lambda k: (k not in c.fixed, wish(k))))
+    return Route.of_what_fits(c, order, first).order
 
 
 def refilled(c: Candidates, order: tuple[int, ...], pool: Sequence[int], spent: Collection[int]) -> tuple[int, ...]:
@@ -73,8 +58,3 @@ def starts_near(c: Candidates, order: tuple[int, ...], before: Mapping[int, floa
         way = float(c.transition_s[k, order[i + 1]]) if i + 1 < len(order) else 0.0
         arrival = start + float(c.duration_s[k]) + way
     return begin
-
-
-def _starts_of(c: Candidates, order: Sequence[int]) -> list[float]:
-    route = Route.through(c, tuple(order))
-    return [] if route is None else route.earliest.tolist()

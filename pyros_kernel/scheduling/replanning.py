@@ -22,6 +22,7 @@ from pyros_kernel.scheduling.visibility import Visibilities
 from pyros_kernel.scheduling.words import left_out, utc
 
 _FIRST = 1e9  # what an alert is worth more than anything
+_NO_ROOM = "its place was needed for what is more important"
 
 
 class Replanner:
@@ -77,7 +78,7 @@ class Replanner:
         past = {k: s for k, s in before.items() if s + c.duration_s[k] <= now_unix_s and k in self._begin}
         self._out |= set(past)
         c = self._from_now(now_unix_s)
-        order = self._repaired(c, now_unix_s, before)
+        order = self._repaired(c, before)
         if event is not None or len(order) < len(self._begin) - len(past):
             order = self._refilled(c, order)
         self._begin = past | starts_near(c, order, before)
@@ -100,11 +101,10 @@ class Replanner:
             ],
             dtype=np.int64,
         )
-        spans = [[(self._begin[k], self._begin[k])] if k in held else own for k, own in enumerate(c.spans)]
         worth = np.array([0.0 if k in held else block.worth for k, (block, _) in enumerate(self._queue)])
         fixed = tuple(k for k in future if k in held)
         held_worth = sum(self._queue[k][0].worth for k in held if self._queue[k][0].fixed_start_unix_s is None)
-        free = replace(c.restricted(spans), value=worth, fixed=fixed, bonus=0.0).only(keep)
+        free = replace(c.started({k: self._begin[k] for k in held}), value=worth, fixed=fixed, bonus=0.0).only(keep)
         place = {int(k): i for i, k in enumerate(keep)}
         old = Route.through(free, tuple(place[k] for k in future))
         if old is None:
@@ -142,7 +142,7 @@ class Replanner:
             lost = event.start_unix_s, event.end_unix_s
             if running is not None and lost[0] < self._begin[running] + self._c.duration_s[running]:
                 self._interrupt(running, "interrupted: time was lost")
-            self._restrict([self._without(k, lost) for k in range(len(self._queue))])
+            self._c = self._c.without(*lost)
         elif isinstance(event, Overrun):
             k = self._find(event.id)
             if k != running:
@@ -154,9 +154,7 @@ class Replanner:
             k, at = self._find(event.id), event.start_unix_s
             if not any(a <= at <= b for a, b in self._c.spans[k]):
                 raise ValueError(f"block {event.id} can't be observed from {utc(at)} UTC")
-            spans = list(self._c.spans)
-            spans[k] = [(at, at)]
-            self._restrict(spans)
+            self._c = self._c.started({k: at})
             self._begin[k] = at
             self._c.value[k] += _FIRST
         elif isinstance(event, Failed | Dropped):
@@ -183,41 +181,21 @@ class Replanner:
             return 0.0
         return self._pointing.way_s(self._sky, block, direction, self._transition)
 
-    def _restrict(self, spans: list[list[tuple[float, float]]]) -> None:
-        self._c = self._c.restricted(spans)
-
-    def _without(self, k: int, lost: tuple[float, float]) -> list[tuple[float, float]]:
-        """Give the starts of a block that do not touch a lost time."""
-        first, last = lost[0] - float(self._c.duration_s[k]), lost[1]
-        out: list[tuple[float, float]] = []
-        for a, b in self._c.spans[k]:
-            out += [(x, y) for x, y in ((a, min(b, first)), (max(a, last), b)) if x <= y]
-        return out
-
     def _from_now(self, now: float) -> Candidates:
-        ready = [now + way_s for way_s in self._way_s]
-        spans = [[(max(a, t), b) for a, b in own if b >= t] for own, t in zip(self._c.spans, ready, strict=True)]
-        for k, start in self._begin.items():
-            if k not in self._out and start <= now:
-                spans[k] = [(start, start)]
-        running = tuple(k for k, s in self._begin.items() if k not in self._out and s <= now)
-        return replace(self._c.restricted(spans), fixed=running)
+        running = {k: s for k, s in self._begin.items() if k not in self._out and s <= now}
+        return replace(self._c.within(now + np.array(self._way_s)).started(running), fixed=tuple(running))
 
-    def _repaired(self, c: Candidates, now: float, before: Mapping[int, float]) -> tuple[int, ...]:
-        """Keep what can be kept of the order, the most valuable first in its place: alerts and pins before all."""
-        wanted = sorted((k for k in self._begin if k not in self._out), key=lambda k: self._begin[k])
-        first = [k for k in range(len(c.value)) if c.value[k] >= _FIRST and k not in self._out and c.spans[k]]
-        must = sorted({*c.fixed, *first}, key=lambda k: (k not in c.fixed, c.spans[k][0][0]))
-        return mended(c, wanted, must, before)
+    def _repaired(self, c: Candidates, before: Mapping[int, float]) -> tuple[int, ...]:
+        """Keep what can be kept of the order; alerts and pins come before all."""
+        wanted = [k for k in self._begin if k not in self._out]
+        first = [k for k in np.flatnonzero(c.value >= _FIRST).tolist() if k not in self._out and c.spans[k]]
+        return mended(c, wanted, {*c.fixed, *first}, before)
 
     def _refilled(self, c: Candidates, order: tuple[int, ...]) -> tuple[int, ...]:
         barred = {*order, *self._out}
-        pool = [
-            k
-            for k, (block, _) in enumerate(self._queue)
-            # One of a group is placed with all of it or not at all, which only a whole plan can see to.
-            if k not in barred and c.spans[k] and block.group is None
-        ]
+        startable = np.flatnonzero((c.first <= c.last).any(axis=1)).tolist()
+        # One of a group is placed with all of it or not at all, which only a whole plan can see to.
+        pool = [k for k in startable if k not in barred and self._queue[k][0].group is None]
         return refilled(c, order, pool, [k for k in self._begin if k in self._out])
 
     def _made(self, before: Mapping[int, float]) -> Plan:
@@ -233,10 +211,12 @@ class Replanner:
             )
             for i, k in enumerate(order)
         )
-        former = {r.id: r.reason for r in self.plan.rejected}
+        former = {r.id: r for r in self.plan.rejected}
         rejected = tuple(
-            Rejection(b.id, self._why.get(k) or former.get(b.id) or "its place was needed for what is more important")
-            for k, (b, _) in enumerate(self._queue)
+            Rejection(block.id, self._why[k])
+            if k in self._why
+            else former.get(block.id) or Rejection(block.id, _NO_ROOM)
+            for k, (block, _) in enumerate(self._queue)
             if k not in self._begin
         )
         value = sum(self._queue[k][0].worth for k in order if self._queue[k][0].fixed_start_unix_s is None)

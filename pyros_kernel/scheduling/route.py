@@ -6,6 +6,7 @@ This is the orienteering problem with time windows; with both starts known, test
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from itertools import pairwise
 from math import inf
@@ -27,28 +28,12 @@ class Route:
     @classmethod
     def through(cls, c: Candidates, order: tuple[int, ...]) -> Route | None:
         """Find the starts of an order, or None if it can't be observed."""
+        earliest, failed = _earliest(c, order)
+        if failed is not None:
+            return None
         duration = c.duration_s[list(order)].tolist()
         steps = [c.steps[a][b] for a, b in pairwise(order)]
-        earliest: list[float] = []
-        arrival = -inf
-        links = {int(c.after[k]): k for k in order if c.after[k] >= 0} if c.linked else {}
-        held = {*links, *links.values()}
-        due_by: dict[int, float] = {}
-        for k, block in enumerate(order):
-            if held and c.after[block] >= 0:
-                if block not in due_by:
-                    return None
-                arrival = max(arrival, due_by[block] + float(c.gap_s[block, 0]))
-            start = next((max(a, arrival) for a, b in c.spans[block] if arrival <= b), None)
-            if start is None:
-                return None
-            if held and c.after[block] >= 0 and start > due_by[block] + float(c.gap_s[block, 1]):
-                return None
-            if block in links:
-                due_by[links[block]] = start
-            earliest.append(start)
-            if k < len(steps):
-                arrival = start + duration[k] + steps[k]
+        held = _held(c, order)
         latest = earliest.copy()
         due = inf
         for k in range(len(order) - 1, -1, -1):
@@ -59,6 +44,23 @@ class Route:
             latest[k] = earliest[k] if order[k] in held else max(latest[k], earliest[k])
             due = latest[k] - (steps[k - 1] if k else 0.0)
         return cls(order, np.array(earliest), np.array(latest))
+
+    @classmethod
+    def of_what_fits(cls, c: Candidates, order: tuple[int, ...], must: Set[int]) -> Route:
+        """Leave out of an order what comes too late, until the rest can be observed.
+
+        :param must: what is left out only if nothing else before it can be
+        """
+        left = list(order)
+        while True:
+            _, failed = _earliest(c, tuple(left))
+            if failed is None:
+                break
+            before = [i for i in range(failed) if left[i] not in must] if left[failed] in must else []
+            del left[before[-1] if before else failed]
+        found = cls.through(c, tuple(left))
+        assert found is not None
+        return found
 
     def value(self, c: Candidates) -> float:
         """Give what it is worth."""
@@ -108,3 +110,33 @@ class Route:
                     room[c.quota_of[block]] -= c.duration_s[block]
                     pool = pool[c.duration_s[pool] <= np.append(room, inf)[c.quota_of[pool]]]
         return route
+
+
+def _held(c: Candidates, order: tuple[int, ...]) -> set[int]:
+    """Give the blocks of an order whose distances to others must hold."""
+    if not c.linked:
+        return set()
+    followers = [k for k in order if c.after[k] >= 0]
+    return {*followers, *(int(c.after[k]) for k in followers)}
+
+
+def _earliest(c: Candidates, order: tuple[int, ...]) -> tuple[list[float], int | None]:
+    """Find the earliest starts of an order, up to the place of the first block that can't start in time."""
+    duration = c.duration_s[list(order)].tolist()
+    begun: dict[int, float] = {}
+    earliest: list[float] = []
+    arrival = -inf
+    for place, block in enumerate(order):
+        leader = int(c.after[block]) if c.linked else -1
+        if leader >= 0:
+            if leader not in begun:
+                return earliest, place
+            arrival = max(arrival, begun[leader] + float(c.gap_s[block, 0]))
+        start = next((max(a, arrival) for a, b in c.spans[block] if arrival <= b), None)
+        if start is None or (leader >= 0 and start > begun[leader] + float(c.gap_s[block, 1])):
+            return earliest, place
+        begun[block] = start
+        earliest.append(start)
+        if place + 1 < len(order):
+            arrival = start + duration[place] + c.steps[block][order[place + 1]]
+    return earliest, None

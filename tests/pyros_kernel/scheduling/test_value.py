@@ -127,7 +127,7 @@ def _small(draw: st.DrawFn) -> Candidates:
     duration = np.array([draw(st.floats(50, 1500)) for _ in range(n)])
     value = np.array([draw(st.floats(0, 100)) for _ in range(n)])
     steps = np.array([[draw(st.floats(0, 300)) for _ in range(n)] for _ in range(n)])
-    return Candidates(first, last, duration, value, steps, (), spans, steps.tolist())
+    return Candidates(first, last, duration, value, steps, ())
 
 
 @settings(max_examples=60, deadline=None)
