@@ -3,11 +3,12 @@
 from pyros_kernel.alerts.archive import Archived, NoArchive, read_archive
 from pyros_kernel.alerts.explanation import Explanation, explain, strategy_table
 from pyros_kernel.alerts.framing import Deframer, FramingError, frame
-from pyros_kernel.alerts.inbox import AlertInbox, Arrival, NotStored, Received
+from pyros_kernel.alerts.inbox import AlertInbox
 from pyros_kernel.alerts.packet import Citation, Packet, parse
 from pyros_kernel.alerts.quick_store import quick
 from pyros_kernel.alerts.reaction import Foreseen, Reaction, foresee, react
 from pyros_kernel.alerts.reading import read_packet
+from pyros_kernel.alerts.received import Arrival, NotStored, Received
 from pyros_kernel.alerts.replay import AlertReplay
 from pyros_kernel.alerts.request import UnusableStrategy, make_request
 from pyros_kernel.alerts.sendvo import NotDelivered, send

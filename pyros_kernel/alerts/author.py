@@ -15,7 +15,7 @@ from typing import cast
 
 from pyros_kernel.alerts.allowed import Allowed
 from pyros_kernel.alerts.framing import Deframer, FramingError, frame
-from pyros_kernel.alerts.inbox import Arrival, Outcome, Receive, Received
+from pyros_kernel.alerts.received import Arrival, Outcome, Receive, Received
 from pyros_kernel.alerts.transport_message import answer
 
 logger = logging.getLogger(__name__)
@@ -24,8 +24,7 @@ logger = logging.getLogger(__name__)
 # make the other side's system drop the reason before it was read.
 _LINGER_S = 1.0
 _MAX_REFUSALS = 10  # of one connection: whoever sends more of them isn't listening to the reasons
-
-
+_MAX_WAITING = 64  # packets of one connection: nothing more is read from it until they are taken
 _AT_ONCE = 32  # packets taken together: whoever comes next waits for no more than these
 
 
@@ -43,17 +42,34 @@ class Taker:
     allowed: Allowed
     strict: bool = False
     _waiting: list[tuple[Author, Arrival]] = field(default_factory=list["tuple[Author, Arrival]"])
+    _came: int = 0  # connections and packets so far
+
+    def met(self, author: Author) -> None:
+        """Know a new connection; its packet may be here in the loop's next round."""
+        self._came += 1
+        self.arrived(author)
 
     def put(self, author: Author, arrival: Arrival) -> None:
-        """Take a packet with those that are here by the loop's next round."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._take)
+        """Take a packet, together with what comes in the loop's next rounds."""
+        self._came += 1
         self._waiting.append((author, arrival))
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._gather, self._came)
+
+    def _gather(self, came: int) -> None:
+        # The loop accepts one connection in each round, a few microseconds: as long as there was one, or a packet,
+        # there may be more, and one sync of the disk serves them all.
+        if self._came != came and len(self._waiting) < _AT_ONCE:
+            asyncio.get_running_loop().call_soon(self._gather, self._came)
+        else:
+            self._take()
 
     def _take(self) -> None:
         taken, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._take)
+            asyncio.get_running_loop().call_soon(self._gather, self._came)
+        for author, _ in taken:
+            author.taken()
         taken = [(author, arrival) for author, arrival in taken if not author.refused]
         if not taken:
             return
@@ -79,12 +95,18 @@ class Author(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._source = "vtp:?"
         self._refused = False
-        self._refusals = 0
+        self._refusals = self._waiting = 0
 
     @property
     def refused(self) -> bool:
         """Whether nothing more is taken from it."""
         return self._refused
+
+    def taken(self) -> None:
+        """One of its packets waits no longer."""
+        self._waiting -= 1
+        if self._waiting == _MAX_WAITING - 1 and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def answer(self, arrival: Arrival, outcome: Outcome) -> bool:
         """Say what became of a packet.
@@ -107,10 +129,11 @@ class Author(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin (called by the event loop)."""
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(0)  # an answer goes out before what follows on it is done
         peer = transport.get_extra_info("peername") or ("?", 0)
         self._source = f"vtp:{peer[0]}:{peer[1]}"
         self._limit(self._taker.deadline_s)
-        self._taker.arrived(self)
+        self._taker.met(self)
         if not self._taker.allowed(peer[0]):
             self.refuse(f"{peer[0]} is not allowed to bring packets here")
 
@@ -122,9 +145,12 @@ class Author(asyncio.Protocol):
         try:
             for raw in self._frames.feed(data):
                 self._taker.put(self, Arrival(raw, self._source, last_byte_s, self._taker.strict))
+                self._waiting += 1
                 self._limit(self._taker.deadline_s)
         except FramingError as error:
             self.refuse(str(error))
+        if self._waiting >= _MAX_WAITING and self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
 
     def pause_writing(self) -> None:
         """Give up an author that does not read its answers (called by the event loop)."""

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from pyros_kernel.alerts.allowed import EVERYONE, Allowed
 from pyros_kernel.alerts.broadcaster import Broadcaster
-from pyros_kernel.alerts.inbox import AlertInbox, Arrival, Outcome, Received
+from pyros_kernel.alerts.inbox import AlertInbox
 from pyros_kernel.alerts.kafka import KafkaInput
 from pyros_kernel.alerts.packet import Packet
 from pyros_kernel.alerts.plugins import Plugin, Plugins
 from pyros_kernel.alerts.quick_store import quick
+from pyros_kernel.alerts.received import Arrival, Outcome, Received
 from pyros_kernel.alerts.remote import Remote
 from pyros_kernel.alerts.transport import VtpReceiver
 from pyros_kernel.alerts.watched import WatchedDirectory
@@ -95,7 +96,7 @@ class Broker:
             stack.callback(soon.close)
             self._inbox = AlertInbox(soon, self._directory, Clock(), durable=store, heard=self._relay)
             stack.callback(self._inbox.close)
-            self._inbox.undecided()
+            self._inbox.recover()
             self._plugins = Plugins(settings.plugins)
             stack.callback(self._plugins.close)
             self._receiver = VtpReceiver(

@@ -15,6 +15,7 @@ from pyros_kernel.alerts.packet import Packet
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+", re.ASCII)
 _NAME_LENGTH = 80
+_NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
 
 
 def packet_path(packet: Packet, received: datetime) -> Path:
@@ -38,18 +39,24 @@ def write_file(path: Path, content: bytes) -> None:
 
     :raises OSError: if the disk refuses; no half file is left
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}.tmp")
+    # Strings and descriptors: a packet's way through paths and files as objects costs three times as much.
+    folder, name = os.path.split(path)
+    temporary = f"{folder}/.{name}.{os.getpid()}-{time.monotonic_ns()}.tmp"
+    try:
+        file = os.open(temporary, _NEW, 0o644)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(temporary, _NEW, 0o644)
     try:
         try:
-            file = temporary.open("xb")
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            file = temporary.open("xb")
-        with file:
-            file.write(content)
-        temporary.replace(path)
+            done = os.write(file, content)
+            while done < len(content):
+                done += os.write(file, memoryview(content)[done:])
+        finally:
+            os.close(file)
+        Path(temporary).replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
 
 

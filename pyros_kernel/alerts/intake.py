@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pyros_kernel.alerts.broadcaster import Broadcaster
-from pyros_kernel.alerts.inbox import AlertInbox, Arrival, Outcome, Received
+from pyros_kernel.alerts.inbox import AlertInbox
 from pyros_kernel.alerts.kafka import KafkaInput
 from pyros_kernel.alerts.quick_store import quick
+from pyros_kernel.alerts.received import Arrival, Outcome, Received
 from pyros_kernel.alerts.remote import Remote
 from pyros_kernel.alerts.transport import VtpReceiver
 from pyros_kernel.alerts.watched import WatchedDirectory

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from pyros_kernel.alerts.inbox import Received
 from pyros_kernel.alerts.intake import Intake
 from pyros_kernel.alerts.kafka import NoKafka
+from pyros_kernel.alerts.received import Received
 from pyros_kernel.alerts.transport import CannotListen
 from pyros_kernel.clock import Clock
 from pyros_kernel.store import Store, StoreError

@@ -16,13 +16,14 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from pyros_kernel.alerts.inbox import Received
 from pyros_kernel.alerts.reading import read_packet
+from pyros_kernel.alerts.received import Received
 from pyros_kernel.alerts.transport import SWITCH_INTERVAL_S, CannotListen
 from pyros_kernel.alerts.tree import NotVoevent
 from pyros_kernel.clock import Clock
@@ -213,7 +214,8 @@ class IntakeProcess:
         except (SQLAlchemyError, StoreError, OSError, NotVoevent):
             logger.exception("alert %d is stored, but can't be read; it is tried at the next start", alert_id)
             return None
-        return Received(alert_id, packet, False, float(words["last_byte_s"]), words["steps"], str(words["source"]))
+        row = partial(int, alert_id)
+        return Received(row, packet, False, float(words["last_byte_s"]), words["steps"], str(words["source"]))
 
     @property
     def _log(self) -> Path:

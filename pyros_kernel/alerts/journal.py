@@ -1,8 +1,8 @@
 """The packets' journal: the one file that is synced before an acknowledgement, for many packets at once.
 
-It is a ring of known size, written over and over, so that a sync moves data only: no name, no length changes.
-What is in it is also in files and rows of their own, which reach the disk some time later; after a power cut they
-are made again from here.
+It is of known size and written over and over, so that a sync moves data only: no name, no length changes.  What is
+in it goes into files and rows of its own, which reach the disk some time later; after a power cut they are made again
+from here.  It has two halves: while one is brought to files and rows, the other takes what comes.
 """
 
 from __future__ import annotations
@@ -13,66 +13,100 @@ import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-SEGMENT_BYTES = 4 << 20
+HALF_BYTES = 5 << 20  # holds the longest notice
 _RECORD = struct.Struct("!4sIII")  # magic, round, length, CRC-32 of the content
 _MAGIC = b"pyVO"
 
 
-class Journal:
-    """Append records, durably; begin anew when all of them are safe elsewhere.
+class JournalFull(Exception):
+    """There is room in neither half: one must be released first."""
 
-    Not for several threads at once: its owner sees to that.
+
+class Journal:
+    """Append records, durably; release a half when its records are safe elsewhere.
+
+    Not for several threads at once, but for :meth:`release`.
 
     :param path: the file; made at the first use
+    :param half_bytes: half its size, and the length of the longest record with what goes around it
     """
 
-    def __init__(self, path: Path, size: int = SEGMENT_BYTES) -> None:
-        self._path, self._size = path, size
+    def __init__(self, path: Path, half_bytes: int = HALF_BYTES) -> None:
+        self._path, self._half_bytes = path, half_bytes
         self._file: int | None = None
-        self._round, self._end = 1, 0
+        # Which half is written, in which round, up to where.  A round that was never before: what an earlier life
+        # of the file left behind the end must not look as if it went on.
+        self._half, self._round, self._end = 0, int.from_bytes(os.urandom(4)), 0
+        self._other_in_use = False
 
-    def fits(self, records: Sequence[bytes]) -> bool:
-        """Tell whether there is room for these before it must begin anew."""
-        return self._end == 0 or self._end + sum(_RECORD.size + len(r) for r in records) <= self._size
+    @property
+    def to_settle(self) -> bool:
+        """Whether a half is full, and waits for its release."""
+        return self._other_in_use
 
-    def append(self, records: Sequence[bytes]) -> None:
-        """Write records; when this returns they survive a power cut.
+    def append(self, records: Sequence[bytes]) -> int:
+        """Write as many of these as go into one half; when this returns, those survive a power cut.
 
+        :return: how many were written, at least one
+        :raises JournalFull: if there is room in neither half
         :raises OSError: if the disk refuses
         """
-        data = b"".join(_RECORD.pack(_MAGIC, self._round, len(r), zlib.crc32(r)) + r for r in records)
-        file = self._opened()
-        done = 0
-        while done < len(data):
-            done += os.pwrite(file, memoryview(data)[done:], self._end + done)
+        count, size = self._fitting(records)
+        if not count:
+            if self._other_in_use:
+                raise JournalFull(f"the packets' journal {self._path} is full")
+            self._half, self._round, self._end = 1 - self._half, (self._round + 1) & 0xFFFFFFFF, 0
+            self._other_in_use = True
+            count, size = self._fitting(records)
+            if not count:
+                raise JournalFull(f"{len(records[0])} bytes are more than the packets' journal {self._path} takes")
+        data = b"".join([_RECORD.pack(_MAGIC, self._round, len(r), zlib.crc32(r)) + r for r in records[:count]])
+        file, begin = self._opened(), self._half * self._half_bytes + self._end
+        done = os.pwrite(file, data, begin)
+        while done < size:
+            done += os.pwrite(file, memoryview(data)[done:], begin + done)
         os.fdatasync(file)
-        self._end += len(data)
+        self._end += size
+        return count
+
+    def _fitting(self, records: Sequence[bytes]) -> tuple[int, int]:
+        """Count the records that fit into what is left of this half, and their bytes."""
+        count = size = 0
+        for record in records:
+            if self._end + size + _RECORD.size + len(record) > self._half_bytes:
+                break
+            count, size = count + 1, size + _RECORD.size + len(record)
+        return count, size
 
     def records(self) -> Iterator[bytes]:
-        """Give what was written since it last began anew, oldest first; new ones are appended after these.
+        """Give what was written and not released, oldest first; new ones are appended after these.
+
+        :raises OSError: if the disk refuses
+        """
+        halves = [self._read(half) for half in (0, 1)]
+        # Rounds count on, and around; the half that is written is one ahead of the other.
+        ahead = (halves[1][0] - halves[0][0]) & 0xFFFFFFFF
+        order = (0, 1) if halves[1][1] and (not halves[0][1] or ahead < 1 << 31) else (1, 0)
+        for half in order:
+            yield from halves[half][1]
+        self._half, self._other_in_use = order[1], bool(halves[order[0]][1])
+        if halves[self._half][1]:
+            self._round, self._end = halves[self._half][0], halves[self._half][2]
+
+    def release(self) -> None:
+        """Forget the full half: whoever calls this has made its records durable elsewhere."""
+        self._other_in_use = False
+
+    def clear(self) -> None:
+        """Forget everything, on the disk too: whoever calls this has made all records durable elsewhere.
 
         :raises OSError: if the disk refuses
         """
         file = self._opened()
-        at, found_round = 0, None
-        while True:
-            head = os.pread(file, _RECORD.size, at)
-            if len(head) < _RECORD.size:
-                break
-            magic, round_, length, check = _RECORD.unpack(head)
-            if magic != _MAGIC or (found_round is not None and round_ != found_round):
-                break
-            content = os.pread(file, length, at + _RECORD.size)
-            if len(content) < length or zlib.crc32(content) != check:
-                break  # it was being written when the power went; nobody was told that it was taken
-            found_round = round_
-            at += _RECORD.size + length
-            yield content
-        self._round, self._end = found_round or 1, at
-
-    def begin_anew(self) -> None:
-        """Forget all records: whoever calls this has made them durable elsewhere."""
-        self._round, self._end = (self._round + 1) & 0xFFFFFFFF, 0
+        for half in (0, 1):
+            os.pwrite(file, bytes(_RECORD.size), half * self._half_bytes)
+        os.fdatasync(file)
+        self._round, self._end, self._other_in_use = (self._round + 1) & 0xFFFFFFFF, 0, False
 
     def close(self) -> None:
         """Let go of the file."""
@@ -80,13 +114,29 @@ class Journal:
         if file is not None:
             os.close(file)
 
+    def _read(self, half: int) -> tuple[int, list[bytes], int]:
+        """Give the round of a half, its records, and where they end."""
+        data = os.pread(self._opened(), self._half_bytes, half * self._half_bytes)
+        found: list[bytes] = []
+        at, first_round = 0, 0
+        while at + _RECORD.size <= len(data):
+            magic, round_, length, check = _RECORD.unpack_from(data, at)
+            content = data[at + _RECORD.size : at + _RECORD.size + length]
+            if magic != _MAGIC or (found and round_ != first_round) or zlib.crc32(content) != check:
+                break  # the end, or it was being written when the power went: nobody was told that it was taken
+            first_round = round_
+            at += _RECORD.size + length
+            found.append(content)
+        return first_round, found, at
+
     def _opened(self) -> int:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
             try:
-                if (short := self._size - os.fstat(file).st_size) > 0:
-                    os.pwrite(file, bytes(short), self._size - short)
+                size = os.fstat(file).st_size
+                if (short := 2 * self._half_bytes - size) > 0:
+                    os.pwrite(file, bytes(short), size)
                     os.fsync(file)
                     sync_directory(self._path.parent)
             except BaseException:
@@ -97,7 +147,10 @@ class Journal:
 
 
 def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
+    """Make the names in a directory durable.
+
+    :raises OSError: if the disk refuses
+    """
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(directory)

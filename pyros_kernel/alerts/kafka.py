@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pyros_kernel.alerts.inbox import Arrival, NotStored, Receive, Received
+from pyros_kernel.alerts.received import Arrival, NotStored, Receive, Received
 
 logger = logging.getLogger(__name__)
 
@@ -129,12 +129,14 @@ class KafkaInput:
                 good.append(message)
         packets = [m for m in good if m.topic() != HEARTBEAT and m.value()]
         arrivals = [Arrival(m.value(), f"kafka:{m.topic()}", arrived_s) for m in packets]
-        outcomes = self._receive(arrivals) if arrivals else []
+        outcomes = list(self._receive(arrivals)) if arrivals else []
         while any(isinstance(outcome, NotStored) for outcome in outcomes):
-            # Nothing is committed until all of them are safe; copies are known.
+            # Nothing is committed until all of them are safe.
             if self._ending.wait(_AGAIN_S):
                 return
-            outcomes = self._receive(arrivals)
+            again = [at for at, outcome in enumerate(outcomes) if isinstance(outcome, NotStored)]
+            for at, outcome in zip(again, self._receive([arrivals[at] for at in again]), strict=True):
+                outcomes[at] = outcome
         if good:
             self._commit(consumer, good)
         for arrival, outcome in zip(arrivals, outcomes, strict=True):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
+from typing import TypeAlias
 
 from astropy import units as u
 from astropy.coordinates import SkyCoord
@@ -32,6 +33,9 @@ _SIGNIFICANCE = (
 )  # fmt: skip
 _LATER = re.compile(r"Update|Updated|Refined|Offline|Fin_|Final|Gnd_|XRT_Pos|UVOT_Pos|mxt-|SUBSEQUENT", re.IGNORECASE)
 _YES = frozenset({"true", "1", "yes"})
+
+
+Key: TypeAlias = tuple[str, str]  # IVORN and digest: what tells a packet from others
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,11 @@ class Packet:
     skymap: str = ""
     is_update: bool = False
     schema_error: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What tells it from others: the same IVORN may come with other content."""
+        return self.ivorn, self.digest
 
     @property
     def is_test(self) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pyros_kernel.alerts.framing import MAX_BYTES, Deframer, FramingError, frame
-from pyros_kernel.alerts.inbox import Arrival, NotStored, Receive, Received
+from pyros_kernel.alerts.received import Arrival, NotStored, Receive, Received
 from pyros_kernel.alerts.transport_message import greeting, read_greeting
 from pyros_kernel.alerts.tree import NotVoevent
 
@@ -96,6 +96,7 @@ class Remote:
         async with asyncio.timeout(_CONNECT_S):
             reader, writer = await asyncio.open_connection(self._host, self._port, limit=_CHUNK)
         try:
+            writer.transport.set_write_buffer_limits(0)  # an acknowledgement goes out before what follows on it
             link = writer.get_extra_info("socket")
             link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             self.connected, self.problem = True, ""

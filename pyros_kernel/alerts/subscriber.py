@@ -11,7 +11,7 @@ from typing import cast
 from pyros_kernel.alerts.allowed import Allowed
 from pyros_kernel.alerts.filters import problem_of
 from pyros_kernel.alerts.framing import Deframer, FramingError, frame
-from pyros_kernel.alerts.transport_message import greeting, read_greeting
+from pyros_kernel.alerts.transport_message import greeting, is_ack, read_greeting
 from pyros_kernel.alerts.tree import NotVoevent
 
 logger = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ class Subscriber(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin (called by the event loop)."""
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(0)  # a packet goes out before the disk is waited for
         peer = transport.get_extra_info("peername") or ("?", 0)
         self.peer = f"{peer[0]}:{peer[1]}"
         self._circle.members[self] = None
@@ -106,12 +107,14 @@ class Subscriber(asyncio.Protocol):
             self._transport.abort()
 
     def _hear(self, raw: bytes) -> None:
+        if is_ack(raw):
+            self._heard_ack()
+            return
         said = read_greeting(raw)
         if said is None:
             raise NotVoevent("it sent something that is no answer")
         if said.role == "ack":
-            self._acknowledged += 1
-            self._unacknowledged = max(0, self._unacknowledged - 1)
+            self._heard_ack()
         elif said.role == "nak":
             # It has its reasons not to want this packet; the next one may be welcome.
             self._acknowledged += 1
@@ -124,3 +127,7 @@ class Subscriber(asyncio.Protocol):
             self.filters = said.filters
             if said.filters:
                 logger.info("subscriber %s wants %s", self.peer, "; ".join(said.filters))
+
+    def _heard_ack(self) -> None:
+        self._acknowledged += 1
+        self._unacknowledged = max(0, self._unacknowledged - 1)

@@ -15,10 +15,12 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
 
+import uvloop
+
 from pyros_kernel.alerts.allowed import EVERYONE, Allowed
 from pyros_kernel.alerts.author import Author, Taker
 from pyros_kernel.alerts.framing import MAX_BYTES
-from pyros_kernel.alerts.inbox import Receive, Received
+from pyros_kernel.alerts.received import Receive, Received
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +116,7 @@ class VtpReceiver:
             self._port = int(listener.getsockname()[1])
         self._switch_interval_s = sys.getswitchinterval()
         sys.setswitchinterval(min(SWITCH_INTERVAL_S, self._switch_interval_s))
-        self._loop, self._stopping = asyncio.new_event_loop(), asyncio.Event()
+        self._loop, self._stopping = uvloop.new_event_loop(), asyncio.Event()
         self._thread = threading.Thread(
             target=_run, args=(self._loop, self._serve(listener, self._stopping)), name="pyros-vtp", daemon=True
         )

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from pyros_kernel.alerts.event import find_request_id
-from pyros_kernel.alerts.inbox import row_of
 from pyros_kernel.alerts.packet import parse
 from pyros_kernel.alerts.request import UnusableStrategy, make_request
+from pyros_kernel.alerts.row import row_of
 from pyros_kernel.alerts.strategy import decide
 from pyros_kernel.clock import Clock
 from pyros_kernel.store import Alert, Store, Strategy

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pyros_kernel.alerts.inbox import Arrival, NotStored, Receive, Received
+from pyros_kernel.alerts.received import Arrival, NotStored, Receive, Received
 
 logger = logging.getLogger(__name__)
 

@@ -43,12 +43,12 @@ def receiver(programs: dict[str, str], tmp_path: Path) -> Iterator[VtpReceiver]:
     def done(_received: Received) -> None:
         return
 
-    running = VtpReceiver(
-        AlertInbox(store, tmp_path, ManualClock(Time("2022-09-30T11:12:20"))).receive_all, done, port=0
-    )
+    inbox = AlertInbox(store, tmp_path, ManualClock(Time("2022-09-30T11:12:20")))
+    running = VtpReceiver(inbox.receive_all, done, port=0)
     running.start()
     yield running
     running.stop()
+    inbox.close()
     store.close()
 
 

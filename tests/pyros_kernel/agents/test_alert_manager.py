@@ -85,7 +85,7 @@ def test_the_majordome_is_told_what_to_look_at(
     assert (payload["ra_deg"], payload["dec_deg"], payload["min_altitude_deg"]) == (64.7373, 13.3517, 20)
     assert before_s < payload["t0_monotonic_s"] < time.monotonic()
     assert payload["steps"] == alert.steps
-    assert list(alert.steps) == ["parsed", "written", "stored", "acknowledged", "decided", "requested"]
+    assert list(alert.steps) == ["parsed", "stored", "acknowledged", "decided", "requested"]
 
 
 def test_copies_and_unwanted_packets_disturb_nobody(
@@ -131,7 +131,9 @@ def test_a_file_is_taken_by_hand(
 def test_what_was_acknowledged_before_a_crash_is_acted_on_at_the_next_start(
     services: Services, ears: Ears, config: AgentConfig, until: Callable[..., None]
 ) -> None:
-    AlertInbox(services.store, services.settings.data, services.clock).receive(SWIFT, "vtp:before the crash")
+    inbox = AlertInbox(services.store, services.settings.data, services.clock)
+    inbox.receive(SWIFT, "vtp:before the crash")
+    inbox.close()
     for _ in range(2):
         manager = AlertManager(services, port=0, config=config)
         manager.start()

@@ -44,10 +44,12 @@ class Desk:
 
 
 @pytest.fixture
-def desk(store: Store, tmp_path: Path) -> Desk:
+def desk(store: Store, tmp_path: Path) -> Iterator[Desk]:
     """Give an inbox on a loaded store, half a minute after the burst of the packet SWIFT."""
     clock = ManualClock(Time("2022-09-30T11:12:20"))
-    return Desk(store, tmp_path, clock, AlertInbox(store, tmp_path, clock))
+    made = Desk(store, tmp_path, clock, AlertInbox(store, tmp_path, clock))
+    yield made
+    made.inbox.close()
 
 
 @pytest.fixture

@@ -364,7 +364,7 @@ def test_a_silent_broker_is_left_and_tried_again(free_port: int) -> None:
 def _known(arrival: Any) -> Any:
     from pyros_kernel.alerts import Received, parse
 
-    return Received(1, parse(arrival.raw), True, arrival.last_byte_s)
+    return Received(lambda: 1, parse(arrival.raw), True, arrival.last_byte_s)
 
 
 def test_files_that_appear_are_taken(

@@ -72,6 +72,7 @@ def test_voevents_notices_and_gravitational_waves_arrive_and_heartbeats_are_hear
     finally:
         kafka.stop()
     assert {r.packet.stream for r in acted} == {"SWIFT", "EP", "LVC"}
+    assert len({r.alert_id for r in acted}) == 3  # their rows are written now
     with desk.store.session(read_only=True) as session:
         alerts = session.scalars(select(Alert)).all()
         assert {(desk.directory / a.path).read_bytes() for a in alerts} == {SWIFT, NOTICE, GWALERT}

@@ -20,7 +20,7 @@ CHILD = """
 import os, signal, sys, time
 from pathlib import Path
 from astropy.time import Time
-from pyros_kernel.alerts import AlertInbox, VtpReceiver, inbox, quick, react
+from pyros_kernel.alerts import AlertInbox, VtpReceiver, keeper, quick, react
 from pyros_kernel.clock import ManualClock
 from pyros_kernel.store import Store
 
@@ -35,12 +35,16 @@ soon = quick(store)
 desk = AlertInbox(soon, directory, clock, durable=store)
 
 def receive(arrivals):
-    if point == "before the file":
-        inbox.write_file = die
-    if point == "between file and journal":
-        inbox._record = die
-    if point == "between journal and row":
-        inbox._insert = die
+    if point == "before the journal":
+        desk._journal.append = die
+    if point == "between journal and file":
+        keeper.write_file = die
+        received = desk.receive_all(arrivals)
+        time.sleep(60)  # the inbox's thread comes to the file
+    if point == "between file and row":
+        keeper._row = die
+        received = desk.receive_all(arrivals)
+        time.sleep(60)
     received = desk.receive_all(arrivals)
     if point == "before the acknowledgement":
         die()
@@ -49,6 +53,10 @@ def receive(arrivals):
 def act(received):
     if point == "before the decision":
         die()
+    if point == "between acknowledgement and file":
+        keeper.write_file = die
+    if point == "between acknowledgement and row":
+        keeper._row = die
     react(soon, received.alert_id, received.packet, clock, received.note)
     die()
 
@@ -62,15 +70,17 @@ time.sleep(60)
 @pytest.mark.parametrize(
     ("point", "acknowledged"),
     [
-        ("before the file", False),
-        ("between file and journal", False),
-        ("between journal and row", False),
+        ("before the journal", False),
+        ("between journal and file", False),
+        ("between file and row", False),
         ("before the acknowledgement", False),
+        ("between acknowledgement and file", True),
+        ("between acknowledgement and row", True),
         ("before the decision", True),
         ("after the decision", True),
     ],
 )
-def test_killed(store: Store, tmp_path: Path, point: str, acknowledged: bool) -> None:
+def test_killed(request: pytest.FixtureRequest, store: Store, tmp_path: Path, point: str, acknowledged: bool) -> None:
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, point, str(tmp_path)], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -89,6 +99,7 @@ def test_killed(store: Store, tmp_path: Path, point: str, acknowledged: bool) ->
 
     clock = ManualClock(Time("2022-09-30T11:13:00"))
     inbox = AlertInbox(store, tmp_path, clock)
+    request.addfinalizer(inbox.close)
     left = inbox.undecided()
     for received in left:
         react(store, received.alert_id, received.packet, clock, received.note)

@@ -192,11 +192,11 @@ def test_of_too_many_connections_the_oldest_gives_way(desk: Any, receiver: VtpRe
 
 
 def test_a_packet_that_can_not_be_stored_is_not_acknowledged(desk: Any, receiver: VtpReceiver) -> None:
-    (desk.directory / "alerts").write_text("a file in the way")
+    (desk.directory / "alerts.journal").mkdir()
     answer = send(SWIFT, port=receiver.port)
     assert not answer.ack
     assert "could not be stored" in answer.text
-    (desk.directory / "alerts").unlink()
+    (desk.directory / "alerts.journal").rmdir()
     assert_still_well(desk, receiver)
 
 
