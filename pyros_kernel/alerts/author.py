@@ -65,19 +65,17 @@ class Taker:
             self._take()
 
     def _take(self) -> None:
-        taken, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+        batch, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._gather, self._came)
-        for author, _ in taken:
-            author.taken()
-        taken = [(author, arrival) for author, arrival in taken if not author.refused]
-        if not taken:
-            return
+        taken = [(author, arrival) for author, arrival in batch if not author.refused]
         new: list[Received] = []
-        outcomes = self.receive([arrival for _, arrival in taken])
+        outcomes = self.receive([arrival for _, arrival in taken]) if taken else []
         for (author, arrival), outcome in zip(taken, outcomes, strict=True):
             if author.answer(arrival, outcome) and isinstance(outcome, Received):
                 new.append(outcome)
+        for author, _ in batch:
+            author.answered()
         for received in new:
             try:
                 self.acknowledged(received)
@@ -94,7 +92,7 @@ class Author(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._source = "vtp:?"
-        self._refused = False
+        self._refused = self._ended = False
         self._refusals = self._waiting = 0
 
     @property
@@ -102,10 +100,14 @@ class Author(asyncio.Protocol):
         """Whether nothing more is taken from it."""
         return self._refused
 
-    def taken(self) -> None:
-        """One of its packets waits no longer."""
+    def answered(self) -> None:
+        """One of its packets waits no longer: read on, or close if that was the last."""
         self._waiting -= 1
-        if self._waiting == _MAX_WAITING - 1 and self._transport is not None and not self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._ended and not self._waiting:
+            self._transport.close()
+        elif self._waiting == _MAX_WAITING - 1:
             self._transport.resume_reading()
 
     def answer(self, arrival: Arrival, outcome: Outcome) -> bool:
@@ -160,10 +162,11 @@ class Author(asyncio.Protocol):
         self.abort()
 
     def eof_received(self) -> bool:
-        """Close when the other side has nothing more to say (called by the event loop)."""
+        """Close when the other side has nothing more to say, and is answered (called by the event loop)."""
         if not self._refused and (pending := self._frames.pending):
             logger.warning("%s closed with %s; nothing was taken from it", self._source, pending)
-        return False
+        self._ended = True
+        return self._waiting > 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End (called by the event loop)."""

@@ -116,10 +116,10 @@ class Broadcaster:
             await asyncio.gather(*timers)
         finally:
             self._loop = None
-            loop.remove_reader(listener)
             for timer in timers:
                 timer.cancel()
             server.close()
+            await asyncio.sleep(0)  # a connection that was accepted in this round is made in the next
             while self._circle.members:
                 for subscriber in list(self._circle.members):
                     subscriber.drop("")

@@ -144,19 +144,17 @@ class VtpReceiver:
         for service in self._services:
             _start(service)
         await stopping.wait()
-        # A server that is closed while it accepts loses that connection's socket: no new ones first.
-        if listener is not None:
-            loop.remove_reader(listener)
         for task in _tasks():
             task.cancel()
         while len(asyncio.all_tasks()) > 1:
             await asyncio.sleep(0)
         if server is not None:
             server.close()
-        for author in list(self._authors):
-            author.abort()
-        # Closed transports let go of their sockets in the loop's next rounds.
+            await asyncio.sleep(0)  # a connection that was accepted in this round is made in the next
+        # Aborted transports let go of their sockets in the loop's next rounds.
         while self._authors:
+            for author in list(self._authors):
+                author.abort()
             await asyncio.sleep(0)
 
     def _arrived(self, author: Author) -> None:
