@@ -68,7 +68,7 @@ def test_a_process_takes_alerts_and_the_kernel_decides(manager: AlertManager, st
         alert = session.scalars(select(Alert)).one()
     assert alert.source.startswith("vtp:127.0.0.1:")
     assert str(alert.received).startswith("2022-09-30 11:1"), "by the observatory's clock"
-    assert list(alert.steps) == ["parsed", "written", "stored", "acknowledged", "decided", "requested"]
+    assert list(alert.steps) == ["parsed", "stored", "acknowledged", "decided", "requested"]
     assert list(alert.steps.values()) == sorted(alert.steps.values())
 
     # All other inputs live there too.
