@@ -38,6 +38,7 @@ from pyros_kernel.opening import (
 from pyros_kernel.recipes import end_all, running
 from pyros_kernel.report import summarise, write_report
 from pyros_kernel.safety.guarded import Guarded
+from pyros_kernel.schedule_desk import ScheduleDesk
 from pyros_kernel.services import Services
 from pyros_kernel.settings import Settings
 from pyros_kernel.simulation import SimulatorProcess
@@ -277,6 +278,11 @@ class Observatory:
     def tasks(self) -> TaskDesk:
         """Its tasks: take one back by hand."""
         return TaskDesk(self.settings)
+
+    @property
+    def schedule(self) -> ScheduleDesk:
+        """The night's schedule: plot, table, explain; pin, drop, reprioritise, block."""
+        return ScheduleDesk(self.services, self._config, self.lease.check)
 
     @property
     def agents(self) -> AgentHost:

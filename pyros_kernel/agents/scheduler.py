@@ -12,7 +12,13 @@ from pyros_kernel.agents.errors import NotDelivered, Refused
 from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.sender import Sender
 from pyros_kernel.scheduling.tonight import Happened
-from pyros_kernel.tasks.scheduling import SchedulingServices, improve_schedule, reschedule_night, schedule_night
+from pyros_kernel.tasks.scheduling import (
+    STABILITY,
+    SchedulingServices,
+    improve_schedule,
+    reschedule_night,
+    schedule_night,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +37,9 @@ class Scheduler(Agent):
 
     The schedule that stands is repaired, in milliseconds; then a better one is looked for, while no other message
     waits, and told in the same way.  Payload, all of it if need be: ``reason`` (text), ``start_unix_s`` (default:
-    now), ``night_id`` (default: the night that is observed), ``anew`` (plan the whole night again), and the
-    sequences ``taken`` (begins just now), ``alert`` (as soon as it can be), ``pinned`` (just now).
+    now), ``night_id`` (default: the night that is observed), ``anew`` (plan the whole night again), ``eager`` (take
+    what is better by however little), and the sequences ``taken`` (begins just now), ``alert`` (as soon as it can
+    be), ``pinned`` (just now).
     """
 
     hang_s = 120.0  # a plan of a full night on a busy machine
@@ -61,7 +68,10 @@ class Scheduler(Agent):
         self._tell(schedule_id)
         if not self._wanted():
             now_s = max(start_s, self._services.clock.unix_s())
-            better_id = improve_schedule(schedule_id, now_s, services=self._services, stop=self._wanted)
+            stability = 0.0 if asked.get("eager") else STABILITY
+            better_id = improve_schedule(
+                schedule_id, now_s, services=self._services, stability=stability, stop=self._wanted
+            )
             if better_id != schedule_id:
                 self._tell(better_id)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pyros_kernel.scheduling.block import Block, Id, Transition
@@ -55,9 +55,23 @@ class NightUse:
 
 
 class Explainer:
-    """Explains a plan of the blocks that it was made of."""
+    """Explains a plan of the blocks that it was made of.
 
-    def __init__(self, blocks: Sequence[Block], sky: Sky, transition: Transition, made: Plan) -> None:
+    :param blocked: times in which nothing might be observed
+    :param quotas: seconds that each programme might have
+    """
+
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        sky: Sky,
+        transition: Transition,
+        made: Plan,
+        *,
+        blocked: Spans = (),
+        quotas: Mapping[str, float] | None = None,
+    ) -> None:
+        self._blocked, self._quotas = blocked, dict(quotas or {})
         self._blocks = {b.id: b for b in blocks}
         self._sky, self._transition, self._made = sky, transition, made
 
@@ -129,6 +143,8 @@ class Explainer:
             self._transition,
             start_unix_s=made.start_unix_s,
             end_unix_s=made.end_unix_s,
+            blocked=self._blocked,
+            quotas=self._quotas if busy else None,
         )
         return next(((p.start_unix_s, p.end_unix_s) for p in alone.placed if p.id == block.id), None)
 
@@ -157,6 +173,16 @@ class Explainer:
             return "allowed in moonlight it would fit"
         if block.allowed and self._alone(replace(block, window=None, windows=()), busy=True):
             return "without its window it would fit"
+        if (short_s := self._quota_short_s(block)) > 0:
+            return f"with {short_s:.0f} s more of quota for {block.programme} it may be placed"
         if self._alone(block, busy=False):
             return "with a priority above its rivals' it would be placed"
         return ""
+
+    def _quota_short_s(self, block: Block) -> float:
+        limit_s = self._quotas.get(block.programme)
+        if limit_s is None:
+            return 0.0
+        placed = {p.id for p in self._made.placed}
+        used_s = sum(b.duration_s for b in self._blocks.values() if b.programme == block.programme and b.id in placed)
+        return used_s + block.duration_s - limit_s

@@ -27,11 +27,12 @@ class PlannedNight:
     """A plan with the blocks and the sky it was made for.
 
     :param blocks: all that were asked for
+    :param how: ``blocked`` and ``quotas``, as for :func:`plan`
     """
 
-    def __init__(self, blocks: Sequence[Block], sky: Sky, transition: Transition, made: Plan) -> None:
+    def __init__(self, blocks: Sequence[Block], sky: Sky, transition: Transition, made: Plan, **how: Any) -> None:
         self.blocks, self.sky, self.plan = tuple(blocks), sky, made
-        self._explainer = Explainer(blocks, sky, transition, made)
+        self._explainer = Explainer(blocks, sky, transition, made, **how)
 
     def explain(self, block_id: Id) -> Explanation:
         """Tell why a block is where it is, or has no place."""

@@ -24,7 +24,6 @@ from pyros_kernel.scheduling.sequences import (
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.store import (
     Night,
-    PlacedSequence,
     RequestKind,
     Schedule,
     ScheduleStatus,
@@ -35,15 +34,19 @@ from pyros_kernel.store import (
 _LATE_S = 1800.0  # what should have begun longer ago than this has lost its place
 _SOON_S = 0.01
 
+_Entries = dict[int, tuple[float, str]]  # end in unix seconds, and reason, by sequence
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """A night at one moment, without any link to the store.
 
     :param start_unix_s: from when it is planned, until ``end_unix_s``
+    :param asked: what users ask for; ``blocks`` is that as people want it tonight: pinned, or without the dropped
     :param refused: what can't be planned at all, and why
     :param quotas: seconds that each programme may still have
     :param standing: what is left of the current schedule; None if there is none
+    :param former: when it was to begin, of each sequence of the current schedule that may still be observed
     :param schedule_id: the current schedule's
     :param statuses: of every sequence it looked at, to tell later whether it still holds
     :param names: of those sequences
@@ -52,6 +55,7 @@ class Situation:
     sky: Sky
     start_unix_s: float
     end_unix_s: float
+    asked: tuple[Block, ...]
     blocks: tuple[Block, ...]
     refused: tuple[Rejection, ...]
     transition: Transition
@@ -59,6 +63,7 @@ class Situation:
     blocked: tuple[tuple[float, float], ...]
     pointing: Pointing | None
     standing: Plan | None
+    former: dict[int, float]
     night_id: int
     schedule_id: int | None
     statuses: dict[int, SequenceStatus]
@@ -91,7 +96,11 @@ def read_situation(
     sequences = candidates(session)
     overheads = Overheads.from_devices(session)
     schedule = _current(session, night_id)
-    entries = None if schedule is None else {e.sequence_id: e for e in schedule.entries if e.end is not None}
+    entries = (
+        None
+        if schedule is None
+        else {e.sequence_id: (e.end.timestamp(), e.reason) for e in schedule.entries if e.end is not None}
+    )
     blocks, refused = _blocks(session, night, sequences, overheads, entries, start_unix_s, taken_id)
     hands = Interventions.read(session, night_id)
     wanted, dropped = hands.applied(whole_requests(sequences, blocks), start_unix_s)
@@ -101,6 +110,7 @@ def read_situation(
         sky=sky,
         start_unix_s=start,
         end_unix_s=end,
+        asked=tuple(blocks),
         blocks=tuple(wanted),
         refused=(*refused, *dropped),
         transition=overheads.transition,
@@ -108,6 +118,7 @@ def read_situation(
         blocked=hands.blocked,
         pointing=None if runs else _pointing(session, night),
         standing=_standing(entries, wanted, start, end),
+        former={int(b.id): entries[int(b.id)][0] - b.duration_s for b in blocks if entries and int(b.id) in entries},
         night_id=night_id,
         schedule_id=None if schedule is None else schedule.id,
         statuses={s.id: s.status for s in sequences},
@@ -126,7 +137,7 @@ def _blocks(
     night: Night,
     sequences: list[Sequence],
     overheads: Overheads,
-    entries: dict[int, PlacedSequence] | None,
+    entries: _Entries | None,
     start_unix_s: float,
     taken_id: int | None,
 ) -> tuple[list[Block], list[Rejection]]:
@@ -137,8 +148,7 @@ def _blocks(
     for sequence in sequences:
         missing_s = duration_s(sequence, overheads, taken)
         if runs is not None and sequence.id == runs.id:
-            entry = (entries or {}).get(sequence.id)
-            planned_s = None if entry is None or entry.end is None else entry.end.timestamp()
+            planned_s = (entries or {}).get(sequence.id, (None, ""))[0]
             blocks.append(running_block(sequence, missing_s, start_unix_s, planned_s))
         elif sequence.status is SequenceStatus.EXECUTING:
             continue  # it is being stopped for the one that runs
@@ -162,9 +172,7 @@ def _running(sequences: list[Sequence], taken_id: int | None) -> Sequence | None
     return max(executing, key=lambda s: (s.started is not None, s.started, s.id), default=None)
 
 
-def _standing(
-    entries: dict[int, PlacedSequence] | None, blocks: Many[Block], start_unix_s: float, end_unix_s: float
-) -> Plan | None:
+def _standing(entries: _Entries | None, blocks: Many[Block], start_unix_s: float, end_unix_s: float) -> Plan | None:
     if entries is None or start_unix_s >= end_unix_s:
         return None
     placed: list[Placement] = []
@@ -172,14 +180,14 @@ def _standing(
         entry = entries.get(int(block.id))
         begin = block.fixed_start_unix_s
         if begin is None:
-            if entry is None or entry.end is None:
+            if entry is None:
                 continue
-            begin = entry.end.timestamp() - block.duration_s
+            begin = entry[0] - block.duration_s
             if start_unix_s - _LATE_S < begin <= start_unix_s:
                 begin = start_unix_s + _SOON_S
             if begin <= start_unix_s:
                 continue
-        placed.append(Placement(block.id, begin, begin + block.duration_s, entry.reason if entry else ""))
+        placed.append(Placement(block.id, begin, begin + block.duration_s, entry[1] if entry else ""))
     placed.sort(key=lambda p: p.start_unix_s)
     return Plan(start_unix_s, end_unix_s, tuple(placed))
 

@@ -55,20 +55,25 @@ def repaired(situation: Situation, happened: Happened) -> Plan:
     return _told(situation, replanner.explained(), banned)
 
 
-def improved(situation: Situation, search: Search) -> Plan:
-    """Search for a better plan than the one that stands, which changes only if it is worth it; with the bound."""
-    replanner, banned = _whole_groups(situation, None)
+def improved(situation: Situation, search: Search, stability: float) -> Plan:
+    """Search for a better plan than the one that stands, which changes only if it is worth it; with the bound.
+
+    :param stability: by this share another plan must be worth more
+    """
+    replanner, banned = _whole_groups(situation, None, stability)
     replanner.improve(situation.start_unix_s, search)
     return _told(situation, replanner.explained(), banned)
 
 
-def _whole_groups(situation: Situation, happened: Happened | None) -> tuple[Replanner, dict[Id, str]]:
+def _whole_groups(
+    situation: Situation, happened: Happened | None, stability: float = 0.0
+) -> tuple[Replanner, dict[Id, str]]:
     """Repair, and again without what is left of a group, if it is of all or nothing and lost a block."""
     banned: dict[Id, str] = {}
     while True:
         blocks = [b for b in situation.blocks if b.id not in banned]
         blocks, event = _event(blocks, happened)
-        replanner = _replanner(situation, blocks)
+        replanner = _replanner(situation, blocks, stability)
         made = replanner.replan(situation.start_unix_s, event)
         broken = _broken(situation, made)
         if not broken:
@@ -88,12 +93,21 @@ def _event(blocks: list[Block], happened: Happened | None) -> tuple[list[Block],
     return blocks, Freed()
 
 
-def _replanner(situation: Situation, blocks: Sequence[Block]) -> Replanner:
+def _replanner(situation: Situation, blocks: Sequence[Block], stability: float) -> Replanner:
     s = situation
     assert s.standing is not None, "only what stands can be repaired"
     ids = {b.id for b in blocks}
     standing = replace(s.standing, placed=tuple(p for p in s.standing.placed if p.id in ids))
-    return Replanner(blocks, s.sky, s.transition, standing, quotas=s.quotas, blocked=s.blocked, pointing=s.pointing)
+    return Replanner(
+        blocks,
+        s.sky,
+        s.transition,
+        standing,
+        quotas=s.quotas,
+        blocked=s.blocked,
+        pointing=s.pointing,
+        stability=stability,
+    )
 
 
 def _broken(situation: Situation, made: Plan) -> dict[Id, str]:

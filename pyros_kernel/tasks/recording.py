@@ -55,9 +55,8 @@ def changes(situation: Situation, made: Plan) -> str:
     """Say what a plan changes of the schedule that stood; empty if nothing, or if none stood."""
     if situation.standing is None:
         return ""
-    before = {p.id: p.start_unix_s for p in situation.standing.placed}
-    after = {p.id: p.start_unix_s for p in made.placed}
-    name = {key: situation.names.get(int(key), str(key)) for key in (*before, *after)}
+    before, after = situation.former, {int(p.id): p.start_unix_s for p in made.placed}
+    name = {key: situation.names.get(key, str(key)) for key in (*before, *after)}
     by_min = {k: (after[k] - before[k]) / 60 for k in after if k in before}
     moved = [f"{name[k]} {by:+.0f} min" for k, by in by_min.items() if abs(60 * by) >= _MOVED_S]
     told = (

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 _SEARCH = Search(iterations=60, gap=0.003, cpu_s=30.0)  # by steps, so that a night is planned the same on every machine
 _AFTER = replace(_SEARCH, iterations=20)  # of a repaired schedule, which is rarely far from the best
+STABILITY = 0.005  # a change costs whoever relied on the schedule
 _TRIES = 3  # something may begin or end while it is planned
 
 
@@ -101,10 +102,16 @@ def reschedule_night(
 
 
 def improve_schedule(
-    schedule_id: int, start_unix_s: float, *, services: SchedulingServices, stop: Callable[[], bool] = _never
+    schedule_id: int,
+    start_unix_s: float,
+    *,
+    services: SchedulingServices,
+    stability: float = STABILITY,
+    stop: Callable[[], bool] = _never,
 ) -> int:
     """Search for something better than a repaired schedule, and keep with it how far it may be from the best.
 
+    :param stability: it changes only if it is worth more by this share
     :return: the id of the better schedule that is now current, or the same where it was not worth a change
     """
     with services.store.session(read_only=True) as session:
@@ -115,7 +122,7 @@ def improve_schedule(
         situation = read_situation(session, night_id, start_unix_s, services.sky)
     if situation.over or situation.standing is None:
         return schedule_id
-    made = improved(situation, replace(_AFTER, stop=stop))
+    made = improved(situation, replace(_AFTER, stop=stop), stability)
     moved = changes(situation, made)
     with services.store.session() as session:
         night = session.get_one(Night, night_id, with_for_update={"of": Night})

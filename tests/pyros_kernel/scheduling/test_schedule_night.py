@@ -3,117 +3,37 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-from astropy.time import Time
 from sqlalchemy import select
 from sqlalchemy.exc import NoResultFound
 
-from pyros_kernel.agents import Agent, AgentConfig, Message, Sender, use
+from pyros_kernel.agents import Agent, AgentConfig, Message, Sender
 from pyros_kernel.agents.scheduler import Scheduler
-from pyros_kernel.clock import ManualClock
 from pyros_kernel.scheduling import Sky
-from pyros_kernel.settings import ROOT, Settings
+from pyros_kernel.settings import ROOT
 from pyros_kernel.store import (
-    Album,
     Channel,
     Device,
     DeviceKind,
     Image,
     Night,
-    PlacedSequence,
     Plan,
-    Request,
     RequestStatus,
     Schedule,
     ScheduleStatus,
     Sequence,
     SequenceStatus,
-    Site,
-    Store,
     load,
 )
 from pyros_kernel.tasks.scheduling import schedule_night
+from tests.pyros_kernel.scheduling.night_services import NIGHT
+from tests.pyros_kernel.scheduling.night_services import NightServices as Services
 
-NIGHT = "2022-09-29"
 OBSERVABLE, PLANNED, EXECUTING = SequenceStatus.OBSERVABLE, SequenceStatus.PLANNED, SequenceStatus.EXECUTING
-
-
-@dataclass
-class Services:
-    store: Store
-    clock: ManualClock
-    sky: Sky
-    night_id: int
-    settings: Settings
-
-    def schedule(self, start_unix_s: float | None = None) -> int:
-        start = self.clock.unix_s() if start_unix_s is None else start_unix_s
-        return schedule_night(self.night_id, start, "a test", services=self)
-
-    def add(self, name: str, ra_deg: float = 310.0, dec_deg: float = 30.0, **changes: object) -> int:
-        plans = changes.pop("plans", {Channel.VIS: [("r", 100.0, 3)]})
-        request_status = changes.pop("request_status", RequestStatus.SUBMITTED)
-        with self.store.session() as session:
-            sequence = Sequence(
-                name=name,
-                target=name,
-                ra_deg=ra_deg,
-                dec_deg=dec_deg,
-                status=OBSERVABLE,
-                request=Request(name=name, status=request_status, user_id=3, programme_id=3),
-                albums=[
-                    Album(
-                        channel=channel,
-                        plans=[Plan(filter=f, exposure_time_s=t, number_of_images=n) for f, t, n in asked],
-                    )
-                    for channel, asked in plans.items()  # type: ignore[attr-defined]
-                ],
-            )
-            for key, value in changes.items():
-                setattr(sequence, key, value)
-            session.add(sequence)
-            session.flush()
-            return sequence.id
-
-    def status(self, sequence_id: int) -> tuple[SequenceStatus, str]:
-        with self.store.session(read_only=True) as session:
-            sequence = session.get_one(Sequence, sequence_id)
-            return sequence.status, sequence.reason
-
-    def entry(self, sequence_id: int) -> PlacedSequence:
-        with self.store.session(read_only=True) as session:
-            return session.scalars(
-                select(PlacedSequence)
-                .join(Schedule)
-                .where(Schedule.status == ScheduleStatus.CURRENT, PlacedSequence.sequence_id == sequence_id)
-            ).one()
-
-    def length_s(self, sequence_id: int) -> float:
-        entry = self.entry(sequence_id)
-        assert entry.start is not None
-        assert entry.end is not None
-        return (entry.end - entry.start).total_seconds()
-
-
-@pytest.fixture
-def services(store: Store, tmp_path: Path) -> Services:
-    with store.session() as session:
-        site = session.scalars(select(Site)).one()
-        sky = Sky(site, NIGHT)
-        times = (sky.night.sunset_unix_s, sky.night.dusk_unix_s, sky.night.dawn_unix_s, sky.night.sunrise_unix_s)
-        sunset, dusk, dawn, sunrise = (datetime.fromtimestamp(t, UTC) for t in times)
-        night = Night(name=NIGHT, sunset=sunset, dusk=dusk, dawn=dawn, sunrise=sunrise, site=site)
-        session.add(night)
-        session.flush()
-        night_id = night.id
-    settings = Settings(tmp_path, store.url, tmp_path / "agents.ini")
-    return Services(store, ManualClock(Time(times[1], format="unix")), sky, night_id, settings)
 
 
 def test_the_fixtures_night(services: Services) -> None:
@@ -281,15 +201,6 @@ def test_all_or_nothing_is_written(services: Services) -> None:
     with services.store.session(read_only=True) as session:
         assert session.scalars(select(Schedule.id)).all() == [schedule_id]
     assert services.status(sequence)[0] is PLANNED
-
-
-@pytest.fixture
-def config() -> Iterator[AgentConfig]:
-    made = AgentConfig.with_free_ports()
-    use(made)
-    yield made
-    Sender.close()
-    use(None)
 
 
 class Majordome(Agent):

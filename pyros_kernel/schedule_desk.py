@@ -1,0 +1,242 @@
+"""The night's schedule in hand: look at it, ask it why, change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import astropy.units as u
+import numpy as np
+from astropy.table import QTable
+from astropy.time import Time
+from matplotlib.figure import Figure
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pyros_kernel.agents import Agent, AgentConfig, Sender
+from pyros_kernel.agents.scheduler import Scheduler
+from pyros_kernel.scheduling import Explanation, NightUse
+from pyros_kernel.scheduling.quotas import Quota, read_quotas
+from pyros_kernel.scheduling.whole_night import WholeNight, read_whole_night
+from pyros_kernel.scheduling.words import utc
+from pyros_kernel.services import Services
+from pyros_kernel.store import PlacedSequence, Request, Schedule, Sequence
+from pyros_kernel.tasks import intervening
+
+_HOURS = "%H:%M%z"
+
+
+class Unknown(LookupError):
+    """No sequence of that name or number, or several; says which there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A schedule that was made in the night: when, why, and what it changed."""
+
+    time: Time
+    reason: str
+    changes: str
+    placed: int
+    gap: float | None
+
+
+class ScheduleDesk:
+    """The schedule of the observed night; what is asked of it is noted in the store and planned at once.
+
+    A sequence is named by its number, its own name, or that of its request if that has no other.
+
+    :param allowed: raises if this kernel may not command
+    """
+
+    def __init__(self, services: Services, config: AgentConfig | None, allowed: Callable[[str], object]) -> None:
+        self._services, self._config, self._allowed = services, config, allowed
+
+    # ------------------------------------------------------------------ look at it
+
+    def plot(self) -> Figure:
+        """Draw altitude against time, with the observed and planned part of each target bold, and a timeline."""
+        return self._whole().planned.plot()
+
+    def table(self) -> QTable:
+        """Give every sequence of the night: what was observed and is planned in order of time, then the rest.
+
+        Columns: id, name, programme, placed, start and end (Time, UTC, masked where not placed), duration (s),
+        reason.
+        """
+        planned = self._whole().planned
+        table = planned.table()
+        by_id = {str(b.id): b for b in planned.blocks}
+        names = [by_id[i].label if i in by_id else self._name(int(i)) for i in table["id"]]
+        table.add_column(np.array(names, dtype=str), name="name", index=1)
+        programmes = [by_id[i].programme if i in by_id else "" for i in table["id"]]
+        table.add_column(np.array(programmes, dtype=str), name="programme", index=2)
+        return table
+
+    def explain(self, sequence: int | str) -> Explanation:
+        """Tell why a sequence is where it is, or has no place: constraint, rivals, the smallest change that helps.
+
+        :raises Unknown: if it is not known
+        """
+        key = self._find(sequence)
+        whole = self._whole()
+        if key not in {b.id for b in whole.planned.blocks}:
+            reasons = {r.id: r.reason for r in whole.planned.plan.rejected}
+            return Explanation(key, False, reasons.get(key, "it was not asked for in this night"))
+        found = whole.planned.explain(key)
+        names = {b.id: b.label for b in whole.planned.blocks}
+        return replace(found, rivals=tuple(names.get(i, str(i)) for i in found.rivals))
+
+    @property
+    def night(self) -> NightUse:
+        """How the dark time is used: observing, ways, idle stretches with their reason, and each programme's part."""
+        return self._whole().use()
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """The schedules made so far in this night: why each was made, and what it changed."""
+        with self._services.store.session(read_only=True) as session:
+            rows = session.scalars(
+                select(Schedule).where(Schedule.night_id == self._services.night_id).order_by(Schedule.id)
+            ).all()
+            return tuple(
+                Change(Time(row.created), row.reason, row.changes or "", _placed(row.entries), row.gap) for row in rows
+            )
+
+    def quotas(self) -> QTable:
+        """Give each programme's share of the semester: percent, limit, used and left (hours; nan without a limit)."""
+        rows = self._quotas()
+        hours = {
+            "limit": [np.nan if q.limit_s is None else q.limit_s / 3600 for q in rows],
+            "used": [q.used_s / 3600 for q in rows],
+            "left": [np.nan if q.left_s is None else q.left_s / 3600 for q in rows],
+        }
+        names = np.array([q.programme for q in rows], dtype=str)
+        percent = np.array([q.percent for q in rows]) * u.percent
+        return QTable({"programme": names, "quota": percent, **{k: np.array(v) * u.hour for k, v in hours.items()}})
+
+    # ------------------------------------------------------------------ change it
+
+    def pin(self, sequence: int | str, when: Time | str | float) -> None:
+        """Let a sequence be observed from a moment of this night, and at no other time; kept over a restart.
+
+        :param when: a Time, an ISO string or ``03:15`` in UTC, or unix seconds
+        :raises NotPossible: if it can't be observed then, saying when it can
+        """
+        self._allowed("pin")
+        key = self._find(sequence)
+        said = intervening.pin(self._services.night_id, key, self._moment(when), self._services)
+        self._plan(f"by hand: {said}", pinned=key)
+
+    def drop(self, sequence: int | str, reason: str = "") -> None:
+        """Let a sequence not be observed in this night; kept over a restart.
+
+        :raises NotPossible: if it runs, or has been observed
+        """
+        self._allowed("drop")
+        said = intervening.drop(self._services.night_id, self._find(sequence), reason, self._services)
+        self._plan(f"by hand: {said}" + (f", {reason}" if reason else ""))
+
+    def release(self, sequence: int | str) -> None:
+        """Take back a pin or a drop.
+
+        :raises NotPossible: if there is none
+        """
+        self._allowed("release")
+        said = intervening.release(self._services.night_id, self._find(sequence), self._services)
+        self._plan(f"by hand: {said}", eager=True)
+
+    def reprioritise(self, sequence: int | str, priority: float) -> None:
+        """Give a sequence another priority, whatever its programme's; for good, not only tonight.
+
+        :raises NotPossible: for a priority that is none
+        """
+        self._allowed("reprioritise")
+        said = intervening.reprioritise(self._find(sequence), float(priority), self._services)
+        self._plan(f"by hand: {said}", eager=True)
+
+    def block(self, start: Time | str | float, end: Time | str | float, reason: str = "") -> int:
+        """Plan nothing between two times: a forecast of clouds, work in the dome; what runs then is not stopped.
+
+        :return: its number, by which :meth:`unblock` takes it back
+        :raises NotPossible: for times that are not of this night
+        """
+        self._allowed("block")
+        first, last = self._moment(start), self._moment(end)
+        made = intervening.block(self._services.night_id, first, last, reason, self._services)
+        self._plan(f"{reason or 'blocked by hand'}: nothing from {utc(first)} to {utc(last)} UTC")
+        return made
+
+    def unblock(self, number: int) -> None:
+        """Take back a blocked time.
+
+        :raises NotPossible: if there is none of that number
+        """
+        self._allowed("unblock")
+        intervening.unblock(number, self._services)
+        self._plan("a blocked time was taken back", eager=True)
+
+    def __repr__(self) -> str:
+        made = self.changes
+        if not made:
+            return f"<Schedule of {self._services.night_name}: none yet>"
+        last = made[-1]
+        gap = "" if last.gap is None else f", at most {100 * last.gap:.1f} % from the best"
+        return f"<Schedule of {self._services.night_name}: {last.placed} placed{gap}; {last.reason}>"
+
+    # ------------------------------------------------------------------
+
+    def _plan(self, reason: str, **about: object) -> None:
+        payload = {"reason": reason, "night_id": self._services.night_id, **about}
+        Sender.send_to(Agent.SCHEDULER, Scheduler.MSG_SCHEDULE, payload, config=self._config)
+
+    def _whole(self) -> WholeNight:
+        services = self._services
+        with services.store.session(read_only=True) as session:
+            return read_whole_night(session, services.night_id, services.clock.unix_s(), services.sky)
+
+    def _quotas(self) -> tuple[Quota, ...]:
+        with self._services.store.session(read_only=True) as session:
+            return read_quotas(session, self._services.site, self._services.night_name)
+
+    def _name(self, key: int) -> str:
+        with self._services.store.session(read_only=True) as session:
+            return session.get_one(Sequence, key).name
+
+    def _find(self, wanted: int | str) -> int:
+        with self._services.store.session(read_only=True) as session:
+            found = _matching(session, wanted)
+            if len(found) == 1:
+                return found[0].id
+            if found:
+                several = ", ".join(f"{s.id} ({s.name})" for s in found[:6])
+                raise Unknown(f"{wanted!r} is several sequences: give one's number, {several}")
+            raise Unknown(f"there is no sequence {wanted!r}: obs.schedule.table() lists those of this night")
+
+    def _moment(self, when: Time | str | float) -> float:
+        if isinstance(when, int | float):
+            return float(when)
+        if not isinstance(when, str):
+            return float(when.utc.unix)
+        try:
+            clock = datetime.strptime(f"{when.strip()}+0000", _HOURS)
+        except ValueError:
+            return float(Time(when, scale="utc").unix)
+        sunset = datetime.fromtimestamp(self._services.sky.night.sunset_unix_s, UTC)
+        at = sunset.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0).timestamp()
+        return at if at >= sunset.timestamp() else at + 86400.0
+
+
+def _matching(session: Session, wanted: int | str) -> list[Sequence]:
+    if isinstance(wanted, int):
+        found = session.get(Sequence, wanted)
+        return [] if found is None else [found]
+    by_name = session.scalars(select(Sequence).where(Sequence.name == wanted)).all()
+    if by_name:
+        return list(by_name)
+    return list(session.scalars(select(Sequence).join(Request).where(Request.name == wanted)))
+
+
+def _placed(entries: list[PlacedSequence]) -> int:
+    return sum(entry.start is not None for entry in entries)
