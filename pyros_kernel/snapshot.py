@@ -69,6 +69,7 @@ class SequenceView:
     """A sequence in the schedule: placed (with times) or not (with the reason).
 
     :param curve: (unix seconds, altitude in degrees) through the night
+    :param pinned: whether a person fixed its time; ``dropped`` whether one took it out
     :param why: why it has the place it has, or none
     :param needs: constraint → text: what must hold for it to be observed
     """
@@ -85,6 +86,41 @@ class SequenceView:
     why: str = ""
     min_altitude_deg: float = 0.0
     needs: dict[str, str] = field(default_factory=dict[str, str])
+    priority: float = 0.0
+    pinned: bool = False
+    dropped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """The current schedule as a whole.
+
+    :param reason: why it was made, and ``changes`` what it moved
+    :param value: in priority × seconds; ``bound`` is what no plan can exceed, None where it is not known (yet)
+    """
+
+    made_s: float
+    reason: str
+    changes: str
+    value: float | None
+    bound: float | None
+
+    @property
+    def gap(self) -> float | None:
+        """By what share of its bound it may be short of the best plan at most."""
+        if self.value is None or not self.bound:
+            return None
+        return max(0.0, 1.0 - self.value / self.bound)
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaView:
+    """A programme's share of the semester, in seconds; no limit is None."""
+
+    programme: str
+    percent: float
+    limit_s: float | None
+    used_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,3 +266,5 @@ class Snapshot:
     weather: tuple[Strip, ...] = ()
     rules: tuple[Rule, ...] = ()
     tasks: tuple[TaskView, ...] = ()
+    plan: PlanView | None = None
+    quotas: tuple[QuotaView, ...] = ()

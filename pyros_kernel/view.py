@@ -13,18 +13,13 @@ from sqlalchemy.orm import joinedload
 from pyros_kernel import describe
 from pyros_kernel.agents import AgentHost
 from pyros_kernel.services import Services
-from pyros_kernel.snapshot import AlertView, DeviceView, ImageView, NightView, SequenceView, Snapshot, TaskView
+from pyros_kernel.snapshot import AlertView, DeviceView, ImageView, NightView, Snapshot, TaskView
 from pyros_kernel.store import (
     Alert,
     Image,
     Night,
-    PlacedSequence,
-    Request,
-    RequestKind,
-    Schedule,
-    ScheduleStatus,
-    Sequence,
 )
+from pyros_kernel.view_schedule import ScheduleLook
 from pyros_kernel.view_sky import SkyLook
 from pyros_kernel.view_tasks import read_tasks
 from pyros_kernel.view_weather import WeatherHistory
@@ -54,12 +49,11 @@ class View:
         self._lock = threading.Lock()
         self._read_real_s = 0.0
         self._night: NightView | None = None
-        self._placed: tuple[SequenceView, ...] = ()
-        self._rejected: tuple[SequenceView, ...] = ()
         self._alerts: tuple[AlertView, ...] = ()
         self._images: dict[str, ImageView] = {}
         self._words: dict[str, _Said] = {}
         self._sky = SkyLook(services.sky, services.site.min_altitude_deg)
+        self._schedule = ScheduleLook(self._sky)
         self._weather = WeatherHistory(services.safety.rules)
         self._tasks: tuple[TaskView, ...] = ()
 
@@ -73,7 +67,8 @@ class View:
                 self._read_real_s = now_real_s
             self._sky.look(now_s)
             sun_deg, illumination, sky = self._sky.sun_altitude_deg, self._sky.moon_illumination, self._sky.now
-            night, placed, rejected, alerts = self._night, self._placed, self._rejected, self._alerts
+            night, alerts, schedule = self._night, self._alerts, self._schedule
+            placed, rejected, plan, quotas = schedule.placed, schedule.rejected, schedule.plan, schedule.quotas
             images, weather, tasks = tuple(self._images.values()), self._weather.strips, self._tasks
         return Snapshot(
             time_s=now_s,
@@ -102,6 +97,8 @@ class View:
             weather=weather,
             rules=services.safety.rules,
             tasks=tasks,
+            plan=plan,
+            quotas=quotas,
         )
 
     def _devices(self, now_s: float) -> tuple[DeviceView, ...]:
@@ -145,26 +142,7 @@ class View:
                 night.reason,
                 *(_s(t) or 0.0 for t in (night.sunset, night.dusk, night.dawn, night.sunrise)),
             )
-            entries = session.scalars(
-                select(PlacedSequence)
-                .join(Schedule)
-                .where(Schedule.night_id == services.night_id, Schedule.status == ScheduleStatus.CURRENT)
-                .options(joinedload(PlacedSequence.sequence).joinedload(Sequence.request).joinedload(Request.programme))
-                .order_by(PlacedSequence.start)
-            ).all()
-            # What was done before this schedule was made stands in no entry of it.
-            done = session.scalars(
-                select(Sequence)
-                .where(Sequence.started >= night.sunset, Sequence.id.not_in([e.sequence_id for e in entries]))
-                .options(joinedload(Sequence.request).joinedload(Request.programme))
-                .order_by(Sequence.started)
-            ).all()
-            self._placed = (
-                *(self._view(s, s.started, s.ended, s.reason) for s in done),
-                *(self._sequence(e) for e in entries if e.start is not None),
-            )
-            self._rejected = tuple(self._sequence(e) for e in entries if e.start is None)
-            self._sky.follow((*done, *(e.sequence for e in entries)))
+            self._schedule.read(session, night)
             self._weather.read(session, now_s)
             self._tasks = read_tasks(session)
             alerts = session.scalars(
@@ -200,28 +178,6 @@ class View:
             figures=figures,
         )
 
-    def _sequence(self, entry: PlacedSequence) -> SequenceView:
-        reason = entry.reason if entry.start is None else entry.sequence.reason
-        return self._view(entry.sequence, entry.start, entry.end, reason, entry.reason)
-
-    def _view(
-        self, sequence: Sequence, start: datetime | None, end: datetime | None, reason: str, why: str = ""
-    ) -> SequenceView:
-        return SequenceView(
-            id=sequence.id,
-            name=sequence.name,
-            programme=sequence.request.programme.name,
-            status=sequence.status.value,
-            reason=reason,
-            start_s=_s(start),
-            end_s=_s(end),
-            is_alert=sequence.request.kind is RequestKind.ALERT,
-            curve=self._sky.curve(sequence),
-            why=why,
-            min_altitude_deg=sequence.min_altitude_deg,
-            needs=_needs(sequence),
-        )
-
     def _alert(self, alert: Alert) -> AlertView:
         title = " ".join(x for x in (alert.stream, alert.packet_type, alert.trigger_id) if x) or alert.ivorn
         request = alert.request
@@ -238,20 +194,6 @@ class View:
             file=str(self._services.settings.data / alert.path) if alert.path else "",
             became="" if request is None else f"request {request.id} “{request.name}”: {request.status.value}",
         )
-
-
-def _needs(sequence: Sequence) -> dict[str, str]:
-    needs = {
-        "priority": f"{sequence.priority:g}",
-        "altitude": f"above {sequence.min_altitude_deg:g}°",
-        "Sun": f"below {sequence.max_sun_altitude_deg:g}°".replace("-", "−"),
-    }
-    if sequence.min_moon_separation_deg > 0:
-        needs["Moon"] = f"at least {sequence.min_moon_separation_deg:g}° away"
-    if sequence.window_start or sequence.window_end:
-        ends = (f"{t:%d %b %H:%M}" if t else "…" for t in (sequence.window_start, sequence.window_end))
-        needs["window"] = " to ".join(ends) + " UTC"
-    return needs
 
 
 def _s(when: datetime | None) -> float | None:
