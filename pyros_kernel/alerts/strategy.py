@@ -28,11 +28,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyros_kernel.alerts.packet import Packet
+from pyros_kernel.alerts.streams import Kind
 from pyros_kernel.store import Strategy
 
 logger = logging.getLogger(__name__)
 
 WhyNot = Callable[[Packet], str]
+_SOON_S = 86400.0  # clocks and time scales differ by less, and a rehearsed night may be some hours early
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +57,24 @@ class Decision:
         return "; ".join(self.reasons)
 
 
-def gate(packet: Packet, roles: Collection[str] = ("observation",)) -> str:
+def gate(packet: Packet, now_s: float, roles: Collection[str] = ("observation",)) -> str:
     """Say why no strategy may move anything for this packet; empty if one may.
 
     :param packet: the packet as it was read
+    :param now_s: observatory time, unix seconds UTC
     :param roles: roles that strategies ask for
     """
     if packet.role not in roles:
         return f"its role is {packet.role}, not {_words(roles)}"
+    if packet.kind is Kind.TEST and "test" not in roles:
+        return f"{packet.packet_type} is a test, whatever its role says"
     if packet.is_retraction:
         return "it is a retraction"
-    return packet.position_problem or packet.time_problem
+    if problem := packet.position_problem or packet.time_problem:
+        return problem
+    if packet.event_utc is not None and packet.event_utc.timestamp() - now_s > _SOON_S:
+        return f"its time, {packet.event_utc:%Y-%m-%d %H:%M}, can't be: it is yet to come"
+    return ""
 
 
 def _roles(strategy: Strategy) -> list[str]:
@@ -81,7 +90,9 @@ def decide(packet: Packet, strategies: Iterable[Strategy], now_s: float, why_not
     :param why_not: says why a packet's position can't be observed now, or nothing
     """
     strategies = list(strategies)
-    if refusal := gate(packet, ["observation", *{role for s in strategies for role in _roles(s)} - {"observation"}]):
+    if refusal := gate(
+        packet, now_s, ["observation", *{role for s in strategies for role in _roles(s)} - {"observation"}]
+    ):
         return Decision(None, (refusal,))
     reasons: list[str] = []
     for strategy in sorted(strategies, key=lambda s: (s.is_default, -s.order, s.name)):

@@ -70,6 +70,12 @@ class Subscriber(asyncio.Protocol):
         except (FramingError, NotVoevent) as error:
             self.drop(str(error))
 
+    def eof_received(self) -> bool:
+        """Close when the other side has nothing more to say (called by the event loop)."""
+        if pending := self._frames.pending:
+            logger.warning("subscriber %s closed with %s", self.peer, pending)
+        return False
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End (called by the event loop)."""
         self._transport = None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -407,6 +410,47 @@ def test_plugins_are_called_and_bad_ones_harm_nobody(
     until(lambda: len(list((tmp_path / "saved").glob("*.xml"))) == 5, "all were saved")
     until(lambda: (tmp_path / "copied").is_file() and (tmp_path / "copied").read_bytes() == new(4), "command was run")
     assert "no lamp" in caplog.text
+
+
+def test_installed_plugins_are_loaded_and_bad_ones_harm_nobody(tmp_path: Path, free_port: int) -> None:
+    """A distribution on the path brings three entry points; the broker is the program that people run."""
+    site, saved = tmp_path / "site", tmp_path / "saved"
+    about = site / "lamp-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: lamp\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        "[pyros.alert_plugins]\nlamp = lamp:light\nfails = lamp:fail\nslow = lamp:sleep\nmissing = no_such_module:x\n"
+    )
+    (site / "lamp.py").write_text(
+        "import pathlib, time\n"
+        f"def light(packet): pathlib.Path({str(tmp_path)!r}, 'lit-' + packet.trigger_id).touch()\n"
+        "def fail(packet): raise RuntimeError('no lamp')\n"
+        "def sleep(packet): time.sleep(60)\n"
+    )
+    words = ["--receive-port", str(free_port), "--local-ivo", US, "--eventdb", str(tmp_path / "db")]
+    log = tmp_path / "log"
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            [sys.executable, "-m", "pyros_kernel.cli", "broker", *words, "--save-event-directory", str(saved)],
+            env=os.environ | {"PYTHONPATH": str(site)},
+            stderr=errors,
+        ) as program,
+    ):
+        try:
+            until(lambda: "ready" in log.read_text(), "the broker is ready", 60)
+            for number in range(3):
+                assert send(new(number), port=free_port).ack
+            until(lambda: len(list(tmp_path.glob("lit-*"))) == 3, "the lamp was lit three times")
+            until(lambda: len(list(saved.glob("*.xml"))) == 3, "and all were saved")
+            assert {path.read_bytes() for path in saved.glob("*.xml")} == {new(number) for number in range(3)}
+        finally:
+            program.terminate()
+        assert program.wait(20) == 0
+    said = log.read_text()
+    assert "plugin fails failed on ivo://" in said
+    assert "plugin missing can't be loaded" in said
+    assert "plugin slow did not end" in said
 
 
 def test_a_plugin_that_can_not_follow_misses_packets_and_is_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,7 @@ from pyros_kernel.alerts import AlertInbox, NotStored, Received, read_packet
 from pyros_kernel.alerts.broker import Broker, BrokerSettings
 from pyros_kernel.alerts.kafka import HEARTBEAT, KafkaInput
 from pyros_kernel.settings import ROOT
-from pyros_kernel.store import Alert
+from pyros_kernel.store import Alert, AlertStatus
 from tests.pyros_kernel.alerts.test_broker import Listener
 from tests.waiting import until
 
@@ -81,7 +81,11 @@ def test_voevents_notices_and_gravitational_waves_arrive_and_heartbeats_are_hear
 
 
 def test_offsets_are_committed_only_after_storing_and_an_outage_is_made_up_for(cluster: Cluster, desk: Any) -> None:
-    refusing, acted = [True], list[str]()
+    refusing, acted = [True], list[Received]()
+
+    def act(received: Received) -> None:
+        acted.append(received)
+        desk.act(received)
 
     def receive(arrivals: Any) -> Any:
         if refusing:
@@ -89,17 +93,34 @@ def test_offsets_are_committed_only_after_storing_and_an_outage_is_made_up_for(c
         return desk.inbox.receive_all(arrivals)
 
     cluster.say(XML, SWIFT)
-    first = KafkaInput(cluster.settings, [XML], receive, lambda r: acted.append(r.packet.ivorn))
+    first = KafkaInput(cluster.settings, [XML], receive, act)
     first.start()
     until(lambda: first.heard_age_s is not None, "it came")
     first.stop()  # before anything was stored: it must come again
     refusing.clear()
-    cluster.say(XML, SWIFT.replace(b"1125809", b"1125810"))
-    second = KafkaInput(cluster.settings, [XML], receive, lambda r: acted.append(r.packet.ivorn))
+    # Sent during the outage: another burst, and one that is two days old.
+    cluster.say(XML, SWIFT.replace(b"1125809", b"1125810").replace(b"<C1>64.7373", b"<C1>164.7373"))
+    cluster.say(XML, SWIFT.replace(b"1125809", b"1125811").replace(b"2022-09-30T11:11:52", b"2022-09-28T11:11:52"))
+    second = KafkaInput(cluster.settings, [XML], receive, act)
     second.start()
-    until(lambda: len(acted) == 2, "both were made up for")
+    until(lambda: len(desk.reactions) == 3, "all were made up for")
     second.stop()
-    assert len(set(acted)) == 2
+    triggers = {r.packet.trigger_id: reaction for r, reaction in zip(acted, desk.reactions, strict=True)}
+    assert [triggers[t].status for t in ("1125809", "1125810", "1125811")] == [
+        AlertStatus.ACCEPTED,
+        AlertStatus.ACCEPTED,
+        AlertStatus.IGNORED,
+    ]
+    assert "s ago, more than 86400 s" in triggers["1125811"].reason, "judged by its age"
+
+    # What was stored was committed: a third one hears of what is new only, and nothing is acted on twice.
+    taken: list[str] = []
+    third = KafkaInput(cluster.settings, [XML], lambda a: taken.extend(x.source for x in a) or receive(a), act)
+    third.start()
+    cluster.say(XML, SWIFT.replace(b"1125809", b"1125812").replace(b"<C1>64.7373", b"<C1>104.7373"))
+    until(lambda: len(desk.reactions) == 4, "the new one came")
+    third.stop()
+    assert len(taken) == 1
 
 
 def test_what_comes_by_kafka_goes_on_to_subscribers(cluster: Cluster, tmp_path: Path) -> None:

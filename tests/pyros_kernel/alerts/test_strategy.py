@@ -99,10 +99,24 @@ def test_an_unknown_error_or_age_is_not_small(variant: Callable[..., bytes]) -> 
 )
 def test_nothing_moves_for_what_can_not_be_believed(file: str, reason: str) -> None:
     packet = parse((PACKETS / f"{file}.xml").read_bytes())
-    assert reason in gate(packet)
+    assert reason in gate(packet, BURST_S)
     decision = decide(packet, [strategy()], BURST_S)
     assert not decision.accepted
     assert reason in str(decision)
+
+
+def test_what_is_yet_to_come_can_not_have_happened(variant: Callable[..., bytes]) -> None:
+    assert gate(parse(SWIFT), BURST_S - 3600) == "", "a rehearsed night may begin earlier"
+    assert "2092-09-30 11:11, can't be" in gate(
+        parse(variant((b"2022-09-30T11:11:52.12", b"2092-09-30T11:11" + b":52"))), BURST_S
+    )
+
+
+def test_a_test_that_calls_itself_an_observation_moves_nothing() -> None:
+    raw = (PACKETS / "swift_bat_grb_test_pos__01.xml").read_bytes().replace(b'role="test"', b'role="observation"')
+    packet = parse(raw)
+    assert "BAT_GRB_Test_Pos is a test, whatever its role says" in gate(packet, packet.event_utc.timestamp())  # type: ignore[union-attr]
+    assert gate(packet, packet.event_utc.timestamp(), ("observation", "test")) == ""  # type: ignore[union-attr]
 
 
 def test_conditions_on_significance_and_observability(variant: Callable[..., bytes]) -> None:
