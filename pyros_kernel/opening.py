@@ -20,6 +20,7 @@ from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.clock import Clock
 from pyros_kernel.devices import Devices
 from pyros_kernel.images import ImageArchive, sweep
+from pyros_kernel.images.spare import bring_back
 from pyros_kernel.logbook import Logbook
 from pyros_kernel.safety import SafetyWatch, read_rules
 from pyros_kernel.safety.guarded import Guarded
@@ -138,6 +139,7 @@ def open_services(
         started=(clock.unix_s(), time.monotonic()),
     )
     recover(services)
+    bring_back(services.archive)
     sweep(services.archive, services.night_name, store)
     return services
 

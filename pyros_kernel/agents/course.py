@@ -13,6 +13,7 @@ from pyros_kernel.agents.config import AgentConfig
 from pyros_kernel.agents.running import Running
 from pyros_kernel.services import Services
 from pyros_kernel.store import SequenceStatus
+from pyros_kernel.store.patience import AWAY
 from pyros_kernel.tasks.ending import after_sequence
 
 logger = logging.getLogger(__name__)
@@ -101,11 +102,18 @@ class Course:
 
     def take_end(self) -> None:
         """Put away what has ended."""
-        ended, self.running = self.running, None
+        ended = self.running
         if ended is None:
             return
+        try:
+            after_sequence(ended.sequence_id, ended.outcome, self._services)
+        except AWAY:
+            raise  # the row still says that it executes: the next look puts it back
+        except Exception:
+            self.running = None
+            raise
+        self.running = None
         self.agenda.ended()
-        after_sequence(ended.sequence_id, ended.outcome, self._services)
         if self._goes_on() and (ended.is_alert or ended.outcome is not SequenceStatus.EXECUTED):
             self.agenda.ask(f"after sequence {ended.sequence_id}: {ended.outcome or 'a defect'}")
 
@@ -117,6 +125,11 @@ class Course:
             logger.error("sequence %d did not end within %.0f s: %s", self.running.sequence_id, _STOP_REAL_S, reason)
             return
         self.take_end()
+
+    def let_go(self, reason: str) -> None:
+        """Tell what runs to end, and don't wait for it."""
+        if self.running is not None:
+            self.running.cancelled.set(reason)
 
     def wait_for_analyses(self) -> None:
         """Wait until the images taken so far are analysed."""

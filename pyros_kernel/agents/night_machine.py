@@ -18,6 +18,7 @@ from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.services import Services
 from pyros_kernel.store import Night, NightStatus
+from pyros_kernel.store.patience import AWAY
 from pyros_kernel.tasks.calibration import take_calibrations
 from pyros_kernel.tasks.ending import end_night
 
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 _STEP_REAL_S = 0.05
 _OPEN_BEFORE_DUSK_S = 1800.0  # the mirror takes the outside temperature before the first exposure
+_AFTER_DEFECT_REAL_S = 0.5  # a step that fails is tried again, but does not fill the log
 _HELD = "paused"  # how a hold begins that doesn't close the dome
 
 
@@ -70,9 +72,18 @@ class NightMachine:
                 logger.error("night: %s", error)
             except Exception:  # the night must go on, or at least close; the log has the defect
                 logger.exception("night: a step failed in state %s", self.status)
+                self._close_if_unsafe()
+                self._stopping.wait(_AFTER_DEFECT_REAL_S)
             self.wake.wait(_STEP_REAL_S)
             self.wake.clear()
         self._go_down()
+
+    def _close_if_unsafe(self) -> None:
+        """Close whatever else fails: a step that ends early, as when the store is away, may never come to it."""
+        hold = self.hold()
+        if hold and not hold.startswith(_HELD) and not self.enclosure.shut:
+            self.course.let_go(hold)
+            self.enclosure.close_up(hold)
 
     def _begin(self) -> None:
         with self.services.store.session() as session:
@@ -150,7 +161,10 @@ class NightMachine:
         if self._over():
             return
         if hold := self.hold():
-            self.course.stop(hold)
+            if hold.startswith(_HELD):
+                self.course.stop(hold)
+            else:
+                self.course.let_go(hold)  # its last words to the store must not hold up the closing
             self._become(NightStatus.PAUSED, hold)
             return
         if self.enclosure.shut:
@@ -231,13 +245,22 @@ class NightMachine:
     def _go_down(self) -> None:
         started = time.monotonic()
         self._calibration.set("the observatory goes down")
-        self.course.stop("the observatory goes down")
+        try:
+            self.course.stop("the observatory goes down")
+        except AWAY:
+            logger.exception("what ran can't be put back now: the next start does it")  # closing comes first
         if not self.wishes.lost and self.enclosure.shutter is not Shutter.CLOSED:
             self.enclosure.close_up("the observatory goes down")
+        try:
+            self._note_down()
+        except AWAY:
+            logger.exception("the night's state can't be written now: the next start finds it unfinished")
+        self.course.close()
+        self.wishes.ended.set()
+        logger.info("night: stopped in %.1f s", time.monotonic() - started)
+
+    def _note_down(self) -> None:
         if self.status not in (NightStatus.CLOSED, NightStatus.DONE):
             if self.status not in (NightStatus.CLOSING, NightStatus.CALIBRATING):
                 self._become(NightStatus.CLOSING, "the observatory goes down")
             self._become(NightStatus.CLOSED, "the observatory went down")
-        self.course.close()
-        self.wishes.ended.set()
-        logger.info("night: stopped in %.1f s", time.monotonic() - started)

@@ -50,7 +50,10 @@ class ImageArchive:
         :return: the row, detached from its session
         :raises ArchiveError: if the disk does not take it
         """
-        path = self.write(frame, context, complete=complete)
+        return self.add(frame, context, store, self.write(frame, context, complete=complete), complete=complete)
+
+    def add(self, frame: Frame, context: ImageContext, store: Store, path: Path, *, complete: bool = True) -> Image:
+        """Commit the row of a frame that is on disk already; see :meth:`save`."""
         image = Image(
             path=path.relative_to(self.root).as_posix(),
             kind=str(frame.kind),
@@ -77,8 +80,11 @@ class ImageArchive:
 
 
 def add_row(store: Store, image: Image, night: str) -> Image:
-    """Commit an image's row, and give it detached from its session."""
+    """Commit an image's row, once, and give it detached from its session."""
     with store.session() as session:
+        known = session.scalar(select(Image).where(Image.path == image.path))
+        if known is not None:  # its commit succeeded before, and the answer was lost
+            return known
         image.night_id = session.scalar(select(Night.id).where(Night.name == night))
         session.add(image)
     return image

@@ -70,7 +70,7 @@ def quick_look(
     median, noise = sky_of(image)
     minimum, maximum = float(image.min()), float(image.max())
     saturated = int(np.count_nonzero(image >= saturation))
-    digest = hashlib.blake2b(np.ascontiguousarray(data).tobytes(), digest_size=12).hexdigest()
+    digest = digest_of(data)
     count, width = 0, None
     if expect_stars:
         sky_free = image - np.float32(median)
@@ -86,6 +86,12 @@ def quick_look(
     }
     named = tuple(word for word, raised in flags.items() if raised)
     return QuickLook(median, noise, minimum, maximum, count, width, saturated, digest, named)
+
+
+def digest_of(data: NDArray[np.generic]) -> str:
+    """Give a digest of the pixels, the same for a frame from the camera and from its file."""
+    plain = np.ascontiguousarray(data, dtype=data.dtype.newbyteorder("="))
+    return hashlib.blake2b(plain.tobytes(), digest_size=12).hexdigest()
 
 
 def sky_of(image: NDArray[np.floating]) -> tuple[float, float]:

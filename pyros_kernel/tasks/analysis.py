@@ -39,8 +39,10 @@ class AnalysisServices(Protocol):
         ...
 
 
-def analyse_image(image_id: int, *, services: AnalysisServices) -> dict[str, Any]:
+def analyse_image(image_id: int, *, services: AnalysisServices, known: tuple[str, ...] = ()) -> dict[str, Any]:
     """Look at an image for the first time, and keep what is found.
+
+    :param known: flags that somebody else raised already
 
     :return: the figures, as in the image's row: median, noise, stars, fwhm_px, flags …
     :raises OSError: if the file can't be read
@@ -59,6 +61,7 @@ def analyse_image(image_id: int, *, services: AnalysisServices) -> dict[str, Any
     figures = found.figures()
     if same_start:
         figures["flags"] = [*found.flags, "same_time"]
+    figures["flags"] += [flag for flag in known if flag not in figures["flags"]]
     _write_whole(path.with_suffix(".png"), preview_png(data))
     with services.store.session() as session:
         session.get_one(Image, image_id).quicklook = figures

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from pathlib import Path
+from typing import NoReturn, Protocol
 
 from astropy import units as u
 
 from instruments import Camera, Frame, FrameKind, OperationAborted, OperationState
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.clock import Clock
-from pyros_kernel.images import ArchiveError, ImageArchive, ImageContext
+from pyros_kernel.images import ArchiveError, ImageArchive, ImageContext, check_frame
+from pyros_kernel.images.spare import spare_archive
 from pyros_kernel.store import Image, Store
+from pyros_kernel.store.patience import patiently
 from pyros_kernel.tasks.analysis import AnalysisServices, analyse_image
 from pyros_kernel.tasks.waiting import wait_or_stop
 
 logger = logging.getLogger(__name__)
 
+_DISK_PAUSE_REAL_S = (0.5, 10.0)  # first and longest pause before a disk that refused a frame is tried again
 _SHORT = 1 * u.ms  # what a device may round an exposure time to
 
 
@@ -49,14 +53,16 @@ def take_frame(
 ) -> tuple[Frame, Image]:
     """Expose, write the frame to disk, and commit its row.
 
-    A frame of the sky that is cut short is read out and kept, labelled as incomplete, before this raises.
+    A frame of the sky that is cut short is read out and kept, labelled as incomplete, before this raises.  A frame that
+    left the camera is kept: while the disk does not take it, or the store is away, this waits.
 
     :raises WorkCancelled: if it was cancelled before or while exposing; the camera has stopped then
     :raises OperationAborted: if somebody else stopped the exposure
-    :raises InstrumentError: if the camera failed
-    :raises ArchiveError: if the disk does not take it
+    :raises InstrumentError: if the camera failed; :class:`BadFrame` if what it gave of the sky can't be what it saw
+    :raises ArchiveError: if the disk did not take it until the work was cancelled; says where it lies instead
     """
     cancelled.check()
+    asked_s = services.clock.unix_s()
     running = camera.expose(exposure, kind)
 
     def read_out() -> None:
@@ -66,19 +72,56 @@ def take_frame(
     stop = read_out if kind is FrameKind.LIGHT else running.cancel
     frame = wait_or_stop(running, services.clock, cancelled, stop)
     complete = frame.exposure_time > exposure - _SHORT
-    if complete:
-        return frame, services.archive.save(frame, context, services.store)
+    had_s = services.clock.unix_s()
     try:
-        services.archive.save(frame, context, services.store, complete=False)
-    except ArchiveError as error:  # that it was stopped is what the caller has to know
-        logger.error("the part of an exposure is lost: %s", error)
+        path = _write(frame, context, services.archive, cancelled, complete=complete)
+    except ArchiveError as error:
+        if complete:
+            raise
+        logger.error("%s", error)  # that it was stopped is what the caller has to know
+    else:
+        image = patiently(
+            f"the row of {path.name}",
+            lambda: services.archive.add(frame, context, services.store, path, complete=complete),
+        )
+        if complete and kind is FrameKind.LIGHT:
+            check_frame(
+                frame, image, asked_s, had_s, clock=services.clock, store=services.store, archive=services.archive
+            )
+        if complete:
+            return frame, image
     cancelled.check()
     raise OperationAborted(f"{camera.name}: stopped after {frame.exposure_time:.3g} of {exposure:g}")
 
 
-def analyse_or_log(image_id: int, services: AnalysisServices) -> None:
-    """Analyse an image; what goes wrong with that is logged."""
+def _write(
+    frame: Frame, context: ImageContext, archive: ImageArchive, cancelled: Cancellation, *, complete: bool
+) -> Path:
+    pause_s, longest_s = _DISK_PAUSE_REAL_S
+    while True:
+        try:
+            return archive.write(frame, context, complete=complete)
+        except ArchiveError as error:
+            if cancelled.is_set():
+                return _put_aside(frame, context, archive, error, complete=complete)
+            logger.error("a frame of %s waits for the disk: %s", frame.camera, error)
+        cancelled.wait(pause_s)
+        pause_s = min(2 * pause_s, longest_s)
+
+
+def _put_aside(
+    frame: Frame, context: ImageContext, archive: ImageArchive, why: ArchiveError, *, complete: bool
+) -> NoReturn:
+    kept = spare_archive(archive).write(frame, context, complete=complete)
+    raise ArchiveError(f"{why}; until the next start the frame lies in {kept}") from why
+
+
+def analyse_or_log(image_id: int, services: AnalysisServices, flags: tuple[str, ...] = ()) -> None:
+    """Analyse an image; what goes wrong with that is logged.
+
+    :param flags: what is known to be wrong with it already
+    """
     try:
-        analyse_image(image_id, services=services)
+        analyse_image(image_id, services=services, known=flags)
     except Exception:  # an image that can't be analysed is kept, and must not end the night
         logger.exception("image %d could not be analysed", image_id)

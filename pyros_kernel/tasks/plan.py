@@ -12,9 +12,10 @@ from sqlalchemy import func, select
 
 from instruments import Camera, FrameKind, InstrumentError, OperationAborted
 from pyros_kernel.cancellation import Cancellation, WorkCancelled
-from pyros_kernel.images import ArchiveError, Geometry, ImageContext, Place
+from pyros_kernel.images import ArchiveError, BadFrame, Geometry, ImageContext, Place
 from pyros_kernel.services import Services
 from pyros_kernel.store import Alert, Image, Plan, PlanStatus
+from pyros_kernel.store.patience import patiently
 from pyros_kernel.tasks.exposing import analyse_or_log, take_frame
 from pyros_kernel.tasks.waiting import wait_or_stop
 
@@ -35,8 +36,8 @@ def execute_plan(
     :param tell: is told after each image how many of how many are taken
     :return: how many images it took
     :raises WorkCancelled: if it was cancelled; the images taken so far are kept
-    :raises InstrumentError: if the camera failed
-    :raises ArchiveError: if the disk does not take an image
+    :raises InstrumentError: if the camera failed, or gave a frame that can't be what it saw
+    :raises ArchiveError: if the disk did not take a frame
     """
     with services.store.session() as session:
         plan = session.get_one(Plan, plan_id)
@@ -58,6 +59,10 @@ def execute_plan(
             _, image = take_frame(camera, exposure, FrameKind.LIGHT, context, services, cancelled)
             analysis.submit(analyse_or_log, image.id, services)
             tell(number, missing)
+    except BadFrame as bad:
+        analysis.submit(analyse_or_log, bad.image_id, services, (bad.flag,))
+        _end(plan_id, PlanStatus.FAILED, str(bad), services)
+        raise
     except (WorkCancelled, OperationAborted) as stopped:
         _end(plan_id, PlanStatus.INTERRUPTED, str(stopped), services)
         raise
@@ -69,8 +74,11 @@ def execute_plan(
 
 
 def _end(plan_id: int, status: PlanStatus, reason: str, services: Services) -> None:
-    with services.store.session() as session:
-        session.get_one(Plan, plan_id).become(status, reason)
+    def end() -> None:
+        with services.store.session() as session:
+            session.get_one(Plan, plan_id).become(status, reason)
+
+    patiently(f"the end of plan {plan_id}", end)
 
 
 def _alert_of(plan: Plan):

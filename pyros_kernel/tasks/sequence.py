@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from astropy.coordinates import SkyCoord
 from sqlalchemy.orm import Session
@@ -14,6 +16,7 @@ from pyros_kernel.cancellation import Cancellation, WorkCancelled
 from pyros_kernel.images import ArchiveError
 from pyros_kernel.services import Services
 from pyros_kernel.store import PlanStatus, Request, RequestStatus, Sequence, SequenceStatus
+from pyros_kernel.store.patience import patiently
 from pyros_kernel.tasks.plan import execute_plan
 from pyros_kernel.tasks.pointing import point
 
@@ -34,16 +37,12 @@ def execute_sequence(
     :return: EXECUTED, INTERRUPTED (cancelled; its images are kept) or FAILED; the store has the reason.
         CANCELLED if it was withdrawn before it began
     """
-    with services.store.session() as session:
-        sequence = session.get_one(Sequence, sequence_id)
-        if sequence.status is SequenceStatus.CANCELLED:
-            logger.info("sequence %s: not started, %s", sequence.name, sequence.reason)
-            return SequenceStatus.CANCELLED
-        target = begin(sequence, services)
-        albums = [[plan.id for plan in album.plans] for album in sequence.albums]
+    begun = patiently(f"the start of sequence {sequence_id}", partial(_begin, sequence_id, services))
+    if begun is None:
+        return SequenceStatus.CANCELLED
     try:
-        point(target, services, cancelled, slew)
-        taken = _execute_albums(albums, services, cancelled, analysis)
+        point(begun.target, services, cancelled, slew)
+        taken = _execute_albums(begun.albums, services, cancelled, analysis)
     except (WorkCancelled, OperationAborted) as stopped:
         status, reason = SequenceStatus.INTERRUPTED, str(stopped)
     except (InstrumentError, ArchiveError) as error:
@@ -52,6 +51,23 @@ def execute_sequence(
         status, reason = outcome_of(taken)
     finish(sequence_id, status, reason, services)
     return status
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    target: SkyCoord
+    albums: list[list[int]]  # ids of the plans of each
+
+
+def _begin(sequence_id: int, services: Services) -> _Begun | None:
+    """Note that it runs; None if it was withdrawn."""
+    with services.store.session() as session:
+        sequence = session.get_one(Sequence, sequence_id)
+        if sequence.status is SequenceStatus.CANCELLED:
+            logger.info("sequence %s: not started, %s", sequence.name, sequence.reason)
+            return None
+        target = begin(sequence, services)
+        return _Begun(target, [[plan.id for plan in album.plans] for album in sequence.albums])
 
 
 def begin(sequence: Sequence, services: Services) -> SkyCoord:
@@ -73,12 +89,16 @@ def outcome_of(taken: int) -> tuple[SequenceStatus, str]:
 
 def finish(sequence_id: int, status: SequenceStatus, reason: str, services: Services) -> None:
     """Record how a sequence ended, and move its request on."""
-    with services.store.session() as session:
-        sequence = session.get_one(Sequence, sequence_id)
-        sequence.become(status, reason)
-        sequence.ended = _now(services)
-        _settle(sequence.request, session)
-        name = sequence.name
+
+    def end() -> str:
+        with services.store.session() as session:
+            sequence = session.get_one(Sequence, sequence_id)
+            sequence.become(status, reason)
+            sequence.ended = _now(services)
+            _settle(sequence.request, session)
+            return sequence.name
+
+    name = patiently(f"the end of sequence {sequence_id}", end)
     logger.log(
         logging.WARNING if status is SequenceStatus.FAILED else logging.INFO,
         "sequence %s: %s, %s",

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from instruments import Shutter
 from pyros_kernel import Observatory
 from pyros_kernel.lease import ControlLease, LeaseHeld, NotCommanding
+from pyros_kernel.observatory import Defects
 from pyros_kernel.safety.guardian.line import Line
 from tests.waiting import status, until
 
@@ -70,3 +72,25 @@ def test_who_lost_the_lease_is_refused_by_name_and_keeps_its_hands_off(obs: Obse
     finally:
         line.close()
         other.release()
+
+
+def test_a_night_whose_store_is_away_closes_in_rain_by_itself(
+    obs: Observatory, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not left to the guardian: a step that can't write the night's state must still come to closing."""
+    session = obs.store.session
+
+    def away(*, read_only: bool = False) -> object:
+        if not read_only:
+            raise OperationalError("UPDATE night", {}, OSError("server closed the connection unexpectedly"))
+        return session(read_only=True)
+
+    monkeypatch.setattr(type(obs.store), "session", lambda _self, **how: away(**how))
+    with obs.simulators.control() as control:
+        control.set_weather("rain", True)
+    until(lambda: shutter(obs) is Shutter.CLOSED, "it is closed")
+    until(lambda: any(r.name.endswith("enclosure") and "closing: unsafe" in r.message for r in caplog.records), "by it")
+    monkeypatch.undo()
+    until(lambda: status(obs) == "paused", "the night says so once it can")
+    with pytest.raises(Defects, match="server closed the connection"):
+        obs.check()
