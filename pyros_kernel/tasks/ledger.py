@@ -71,11 +71,12 @@ def note_sent(sent: Sent) -> None:
         row.retries, row.due, row.published = sent.retries, sent.due, now()
 
 
-def claim(uuid: str, retries: int, holder: str, *, rerun: bool) -> str:
+def claim(uuid: str, retries: int, holder: str, *, rerun: bool, again: bool = False) -> str:
     """Take a task for running; the caller holds its queue's lock.
 
     :param retries: the message's number: one of an earlier try is stale
     :param rerun: whether its kind may run again after its worker died
+    :param again: whether this holder has asked a moment ago and may not have heard that it has it
     :return: why it must not run; nothing if it is ours
     """
     with place.session() as session:
@@ -89,6 +90,8 @@ def claim(uuid: str, retries: int, holder: str, *, rerun: bool) -> str:
         if row.abort:
             _end(row, "REVOKED", row.reason)
             return "it was revoked"
+        if again and row.state == "STARTED" and row.worker == holder:
+            return ""
         if row.state in RUNNING and not _may_run_again(row, rerun):
             return "it is LOST"
         row.tries += 1

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +14,12 @@ from celery import states
 from celery.backends.base import BaseBackend
 from celery.exceptions import TaskRevokedError
 from celery.exceptions import TimeoutError as NotInTime
+from sqlalchemy.exc import OperationalError
 
-from pyros_kernel.tasks import ledger
+from pyros_kernel.store import StoreError
+from pyros_kernel.tasks import ledger, place
+
+logger = logging.getLogger(__name__)
 
 _FIRST_LOOK_REAL_S, _LAST_LOOK_REAL_S = 0.002, 0.05
 
@@ -86,7 +91,14 @@ class StoreBackend(BaseBackend):
         known = state in {"PROGRESS", states.RETRY, *states.READY_STATES}
         if not known:  # a word of the task's own is a kind of progress
             kept, state = {"state": state, "info": kept}, "PROGRESS"
-        ledger.end(task_id, state, result=kept, traceback=str(traceback or ""), reason=reason)
+        if state == "PROGRESS":
+            try:
+                ledger.end(task_id, state, result=kept)
+            except (StoreError, OperationalError) as error:  # the work goes on, whoever looks
+                logger.warning("the progress of task %s is not seen: %s", task_id, error)
+            return
+        text = str(traceback or "")
+        place.patiently(lambda: ledger.end(task_id, state, result=kept, traceback=text, reason=reason))
 
     def _bury(self, task_id: str) -> None:
         """Decide about a task whose pool process died, without waiting for somebody to find it."""

@@ -11,7 +11,7 @@ from celery.exceptions import Ignore
 from celery.signals import task_postrun, worker_process_init
 
 from pyros_kernel.cancellation import Cancellation
-from pyros_kernel.tasks import ledger
+from pyros_kernel.tasks import ledger, place
 from pyros_kernel.tasks.abort import STOPPED, TaskAborted, Watch
 from pyros_kernel.tasks.queue_lock import QueueLock
 
@@ -48,10 +48,10 @@ class PyrosTask(celery.Task):
             return self.run(*args, **kwargs)
         uuid = str(self.request.id)
         lock = QueueLock(f"queue:{self.request.delivery_info.get('routing_key') or self.goes_to}")
-        if not lock.acquire(_BUSY_REAL_S):
+        if not place.patiently(lambda: lock.acquire(_BUSY_REAL_S)):
             raise self.retry(countdown=_AGAIN_REAL_S, max_retries=None)
         _held.append(lock)  # until the result is written: see _let_go
-        if why_not := ledger.claim(uuid, self.request.retries or 0, ledger.holder(os.getpid()), rerun=self.rerun):
+        if why_not := self._claim(uuid):
             raise Ignore(why_not)
         self.cancellation, result = Cancellation(), None
         try:
@@ -70,15 +70,25 @@ class PyrosTask(celery.Task):
             self._ended(uuid, _watch.reason, result)
         return result
 
+    def _claim(self, uuid: str) -> str:
+        holder, tried = ledger.holder(os.getpid()), False
+
+        def claim() -> str:
+            nonlocal tried
+            again, tried = tried, True
+            return ledger.claim(uuid, self.request.retries or 0, holder, rerun=self.rerun, again=again)
+
+        return place.patiently(claim)
+
     def _ended(self, uuid: str, reason: str, result: Any = None) -> None:
         """Write that a task that was told to end has ended.
 
         :raises Ignore: always, as there is no more to be done
         """
         if reason == STOPPED and self.rerun:
-            ledger.give_back(uuid)
+            place.patiently(lambda: ledger.give_back(uuid))
         else:
-            ledger.end(uuid, "REVOKED", result=result, reason=reason)
+            place.patiently(lambda: ledger.end(uuid, "REVOKED", result=result, reason=reason))
             row = ledger.read(uuid)
             self.backend.end_what_follows({} if row is None else row.message, reason)
         raise Ignore(reason)
