@@ -23,6 +23,10 @@ class Core(Protocol[S_co]):
         """The last state that was read."""
         ...
 
+    def describe(self) -> str:
+        """Give the last state in words, with its age."""
+        ...
+
     def connect(self, timeout_s: float) -> None:
         """Open a new link if none stands, and read the state once."""
         ...

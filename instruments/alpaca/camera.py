@@ -12,14 +12,15 @@ from astropy.time import Time
 
 from instruments.alpaca.device import AlpacaDevice, Status, optional, parse
 from instruments.alpaca.filter_wheel import AlpacaFilterWheel
-from instruments.camera import Camera, CameraActivity, CameraState, Frame, FrameKind
+from instruments.camera import CameraActivity, CameraState, Frame, FrameKind
 from instruments.clock import Clock
-from instruments.core import CoreInstrument
 from instruments.errors import Failed, ProtocolError, Rejected
 from instruments.operation import Operation
 from instruments.reading import Reading
+from instruments.wheeled_camera import WheeledCamera
 
 _READOUT_S, _FETCH_S = 60.0, 30.0
+_SEEN_REAL_S = 0.6  # an exposure of so long is looked at several times while it runs
 _ACTIVITIES = {
     CameraStates.cameraWaiting: CameraActivity.EXPOSING,
     CameraStates.cameraExposing: CameraActivity.EXPOSING,
@@ -28,7 +29,7 @@ _ACTIVITIES = {
 }
 
 
-class AlpacaCamera(CoreInstrument[CameraState], Camera):
+class AlpacaCamera(WheeledCamera):
     """Take images with a camera that speaks ASCOM Alpaca.
 
     :param name: name of the device in the store
@@ -42,34 +43,11 @@ class AlpacaCamera(CoreInstrument[CameraState], Camera):
         self._device: AlpacaDevice[CameraState] = AlpacaDevice(
             name, where, clock, "camera", make=AscomCamera, read=_read, make_state=self._state, stop=_stop
         )
-        super().__init__(name, address, self._device)
+        wheel: AlpacaFilterWheel | None = None
+        if number := where.options.get("wheel"):
+            wheel = AlpacaFilterWheel(name, f"alpaca://{where.host}:{where.port}/filterwheel/{number}", clock)
+        super().__init__(name, address, self._device, wheel, "?wheel=0")
         self._ends_s = 0.0  # of the exposure that runs, or ran last
-        self._wheel: AlpacaFilterWheel | None = None
-        if wheel := where.options.get("wheel"):
-            self._wheel = AlpacaFilterWheel(name, f"alpaca://{where.host}:{where.port}/filterwheel/{wheel}", clock)
-
-    @property
-    def connected(self) -> bool:
-        """Whether camera and wheel answered when last asked."""
-        return super().connected and (self._wheel is None or self._wheel.connected)
-
-    def connect(self, timeout_s: float = 5.0) -> None:
-        """Connect to the camera and its wheel, and read the state once."""
-        if self._wheel is not None:
-            self._wheel.connect(timeout_s)
-        super().connect(timeout_s)
-
-    def state(self, timeout_s: float = 2.0) -> CameraState:
-        """Read the state from camera and wheel."""
-        if self._wheel is not None:
-            self._wheel.state(timeout_s)
-        return super().state(timeout_s)
-
-    def disconnect(self) -> None:
-        """Give the links back."""
-        super().disconnect()
-        if self._wheel is not None:
-            self._wheel.disconnect()
 
     def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
         """Take one frame; the operation's result is the frame."""
@@ -85,12 +63,20 @@ class AlpacaCamera(CoreInstrument[CameraState], Camera):
         light = kind in (FrameKind.LIGHT, FrameKind.FLAT)
         sent_s = self._device.order(what, lambda camera: camera.StartExposure(seconds, light))
         self._ends_s = start_s + seconds
-        wheel = None if self._wheel is None else self._wheel.last_state
-        filter_name = "" if wheel is None else wheel.filter.value
+        filter_name = self._beam(self._device.clock.now())[0].value
+
+        begun = seconds / self._device.clock.speed < _SEEN_REAL_S
 
         def check(operation: Operation[Any], status: Status) -> None:
+            nonlocal begun
+            begun = begun or not status["ready"]
             if status["error"]:
                 why = "the camera is in error; its driver's log says why"
+                operation.fail(Failed(self.name, what, why, self._device.describe()))
+            elif not begun and status["time"] >= start_s + seconds:
+                why = (
+                    "the camera had an image ready all the time: it is of the exposure before, and this one never began"
+                )
                 operation.fail(Failed(self.name, what, why, self._device.describe()))
             elif status["ready"] and status["time"] >= self._ends_s:  # or it is the image before
                 start, took_s = Time(start_s, format="unix", scale="utc"), min(seconds, self._ends_s - start_s)
@@ -109,20 +95,6 @@ class AlpacaCamera(CoreInstrument[CameraState], Camera):
             return
         self._device.order("stop the exposure", lambda camera: camera.StopExposure())
         self._ends_s = min(self._ends_s, self._device.clock.unix_s())
-
-    def set_filter(self, name: str) -> Operation[CameraState]:
-        """Bring the filter ``name`` into the beam."""
-        what = f"set_filter {name}"
-        if self._wheel is None:
-            why = "the camera has no filter wheel; its address may name one: ?wheel=0"
-            raise Rejected(self.name, what, why, self._device.describe())
-        turning = self._wheel.set_filter(name)
-        operation: Operation[CameraState] = Operation(self.name, what, turning.eta_s)
-        operation.sent_monotonic_s = turning.sent_monotonic_s
-        turning.add_done_callback(
-            lambda ended: ended.pass_on(operation, lambda _: self._state(self._device.last_status))
-        )
-        return operation
 
     def set_cooling(self, setpoint: u.Quantity | None) -> None:
         """Cool the detector to ``setpoint``, or switch the cooler off with None.
@@ -153,11 +125,11 @@ class AlpacaCamera(CoreInstrument[CameraState], Camera):
     def _state(self, status: Status) -> CameraState:
         time = self._device.time_of(status)
         left_s = max(self._ends_s - status["time"], 0.0) if status["activity"] == CameraActivity.EXPOSING else 0.0
-        wheel = None if self._wheel is None else self._wheel.last_state
+        in_beam, filters = self._beam(time)
         return CameraState(
             activity=Reading(status["activity"], None, time, self.name),
-            filter=Reading("", None, time, self.name) if wheel is None else wheel.filter,
-            filters=() if wheel is None else wheel.filters,
+            filter=in_beam,
+            filters=filters,
             temperature=Reading(status["temperature"], u.deg_C, time, self.name),
             remaining=Reading(left_s, u.s, time, self.name),
         )

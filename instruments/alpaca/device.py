@@ -16,7 +16,7 @@ from instruments.alpaca.wire import NotThere, Wire
 from instruments.clock import Clock
 from instruments.errors import InstrumentError, NotConnected, ProtocolError, Timeout
 from instruments.operation import Operation
-from instruments.pyros.poller import Poller
+from instruments.poller import Poller
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ Status = Mapping[str, Any]
 
 PORT = 11111
 DEADLINE_S = 3.0
-_BEAT_S = (0.5, 1.3)  # the device is asked whether it is connected so often, and must answer within so long
+_BEAT_S = (0.4, 1.2)  # the device is asked whether it is connected so often, and must answer within so long
 
 
 class AlpacaDevice(Generic[S]):

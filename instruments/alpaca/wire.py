@@ -73,9 +73,9 @@ class Wire:
         :raises InstrumentError: as its reaction asks for
         """
         try:
-            answer = self._value("GET", attribute, params=self._identified(data))
+            answer = self._value("GET", attribute, data)
         except _Broken:
-            answer = self._value("GET", attribute, params=self._identified(data))
+            answer = self._value("GET", attribute, data)
         if "Value" not in answer:
             raise self._error(ProtocolError, attribute, "the answer has no Value")
         return answer["Value"]
@@ -85,7 +85,7 @@ class Wire:
 
         :raises InstrumentError: as its reaction asks for
         """
-        return self._value("PUT", attribute, data=self._identified(data))
+        return self._value("PUT", attribute, data)
 
     def image(self) -> NDArray[np.generic]:
         """Fetch the image as ImageBytes.
@@ -125,8 +125,15 @@ class Wire:
             **{k: str(v) for k, v in data.items()},
         }
 
-    def _value(self, method: str, attribute: str, **how: Any) -> dict[str, Any]:
-        return self._checked(attribute, self._exchange(method, attribute, **how))
+    def _value(self, method: str, attribute: str, data: dict[str, object]) -> dict[str, Any]:
+        words = self._identified(data)
+        how = {"params" if method == "GET" else "data": words}
+        answer = self._checked(attribute, self._exchange(method, attribute, **how))
+        # A server that knows no ids says 0, or nothing.
+        theirs = str(answer.get("ClientTransactionID", 0))
+        if theirs not in ("0", words["ClientTransactionID"]):
+            raise self._error(ProtocolError, attribute, f"an answer to another request (number {theirs[:20]})")
+        return answer
 
     def _exchange(self, method: str, attribute: str, **how: Any) -> bytes:
         left_s = self._local.end - time.monotonic()

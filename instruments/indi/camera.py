@@ -13,9 +13,8 @@ from astropy import units as u
 from astropy.time import Time
 
 from instruments.address import parse_address
-from instruments.camera import Camera, CameraActivity, CameraState, Frame, FrameKind
+from instruments.camera import CameraActivity, CameraState, Frame, FrameKind
 from instruments.clock import Clock
-from instruments.core import CoreInstrument
 from instruments.errors import Failed, ProtocolError, Rejected
 from instruments.fitsdata import read_fits
 from instruments.indi.device import PORT, IndiDevice
@@ -24,6 +23,7 @@ from instruments.indi.order import Order
 from instruments.indi.table import Property, View
 from instruments.operation import Operation
 from instruments.reading import Reading
+from instruments.wheeled_camera import WheeledCamera
 
 _EXPOSURE, _SECONDS, _IMAGE = "CCD_EXPOSURE", "CCD_EXPOSURE_VALUE", "CCD1"
 _KIND, _COLD, _DEGREES = "CCD_FRAME_TYPE", "CCD_TEMPERATURE", "CCD_TEMPERATURE_VALUE"
@@ -34,11 +34,11 @@ _KINDS = {
     FrameKind.FLAT: "FRAME_FLAT",
 }
 _READOUT_S = 20.0
-_LATE_REAL_S = 5.0  # so long after its Ok an image may still be on its way
+_LATE_REAL_S = 1.5  # so long after its Ok an image may still be on its way
 _OWN = "own"
 
 
-class IndiCamera(CoreInstrument[CameraState], Camera):
+class IndiCamera(WheeledCamera):
     """Take images with a camera that an INDI driver runs.
 
     :param name: name of the device in the store
@@ -59,35 +59,12 @@ class IndiCamera(CoreInstrument[CameraState], Camera):
             stop=(("CCD_ABORT_EXPOSURE", "ABORT"),),
             blobs=True,
         )
-        super().__init__(name, address, self._device)
         self._device.keep("upload", ("UPLOAD_MODE", {"UPLOAD_CLIENT": True}))
-        self._wheel: IndiFilterWheel | None = None
-        if wheel := where.options.get("wheel"):
-            device = where.device if wheel == _OWN else wheel
-            self._wheel = IndiFilterWheel(name, f"indi://{where.host}:{where.port}/{quote(device)}", clock)
-
-    @property
-    def connected(self) -> bool:
-        """Whether the links to the camera and its wheel stand now."""
-        return super().connected and (self._wheel is None or self._wheel.connected)
-
-    def connect(self, timeout_s: float = 5.0) -> None:
-        """Connect to the camera and its wheel, and read the state once."""
-        if self._wheel is not None:
-            self._wheel.connect(timeout_s)
-        super().connect(timeout_s)
-
-    def state(self, timeout_s: float = 2.0) -> CameraState:
-        """Read the state from camera and wheel."""
-        if self._wheel is not None:
-            self._wheel.state(timeout_s)
-        return super().state(timeout_s)
-
-    def disconnect(self) -> None:
-        """Give the links back."""
-        super().disconnect()
-        if self._wheel is not None:
-            self._wheel.disconnect()
+        wheel: IndiFilterWheel | None = None
+        if given := where.options.get("wheel"):
+            device = where.device if given == _OWN else given
+            wheel = IndiFilterWheel(name, f"indi://{where.host}:{where.port}/{quote(device)}", clock)
+        super().__init__(name, address, self._device, wheel, "?wheel=Device Name")
 
     def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
         """Take one frame; the operation's result is the frame."""
@@ -107,7 +84,7 @@ class IndiCamera(CoreInstrument[CameraState], Camera):
             lambda seen: seen.state == "Ok" and seen.busy > 0,
             first=((_KIND, {_KINDS[kind]: True}),),
         )
-        filter_name = self._filter()
+        filter_name = self._beam(self._device.clock.now())[0].value
         late: list[float] = []
 
         def check(operation: Operation[Any], view: View) -> None:
@@ -122,18 +99,6 @@ class IndiCamera(CoreInstrument[CameraState], Camera):
                     operation.fail(Failed(self.name, what, why, self._device.describe()))
 
         return self._device.follow(order, seconds + _READOUT_S, "detector", check)
-
-    def set_filter(self, name: str) -> Operation[CameraState]:
-        """Bring the filter ``name`` into the beam."""
-        what = f"set_filter {name}"
-        if self._wheel is None:
-            why = "the camera has no filter wheel; its address may name one: ?wheel=Device Name"
-            raise Rejected(self.name, what, why, self._device.describe())
-        turning = self._wheel.set_filter(name)
-        operation: Operation[CameraState] = Operation(self.name, what, turning.eta_s)
-        operation.sent_monotonic_s = turning.sent_monotonic_s
-        turning.add_done_callback(lambda ended: ended.pass_on(operation, lambda _: self._state(self._device.view)))
-        return operation
 
     def set_cooling(self, setpoint: u.Quantity | None) -> None:
         """Cool the detector to ``setpoint``, or switch the cooler off with None.
@@ -167,10 +132,6 @@ class IndiCamera(CoreInstrument[CameraState], Camera):
         start = Time(start_s, format="unix", scale="utc")
         operation.finish(Frame(data, header, start, seconds * u.s, kind, filter_name, self.name))
 
-    def _filter(self) -> str:
-        seen = None if self._wheel is None else self._wheel.seen
-        return "" if seen is None else seen.filter.value
-
     def _state(self, view: View) -> CameraState:
         exposure, cold = view[_EXPOSURE], view.get(_COLD)
         said = self._device.time_of(exposure)
@@ -178,12 +139,12 @@ class IndiCamera(CoreInstrument[CameraState], Camera):
         activity = CameraActivity.IDLE if not busy else CameraActivity.EXPOSING
         if busy and exposure.number(_SECONDS) <= 0:
             activity = CameraActivity.READING
-        wheel = None if self._wheel is None else self._wheel.seen
+        in_beam, filters = self._beam(said)
         degrees = float("nan") if cold is None else cold.number(_DEGREES)
         return CameraState(
             activity=Reading(activity, None, said, self.name),
-            filter=Reading("", None, said, self.name) if wheel is None else wheel.filter,
-            filters=() if wheel is None else wheel.filters,
+            filter=in_beam,
+            filters=filters,
             temperature=Reading(degrees, u.deg_C, said if cold is None else self._device.time_of(cold), self.name),
             remaining=Reading(exposure.number(_SECONDS) if busy else 0.0, u.s, said, self.name),
         )

@@ -34,8 +34,8 @@ class IndiFilterWheel(CoreInstrument[FilterWheelState], FilterWheel):
         super().__init__(name, address, self._device)
 
     @property
-    def seen(self) -> FilterWheelState | None:
-        """The state as the driver last told it, without asking."""
+    def last_state(self) -> FilterWheelState | None:
+        """The state as the driver last told it, asked or not."""
         view = self._device.view
         return self._state(view) if SLOT in view and NAMES in view else None
 

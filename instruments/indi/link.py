@@ -8,17 +8,14 @@ import select
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
 
 from instruments.indi.element import BrokenStream, Element, Parser
+from instruments.pulse import BEAT_S, Pulse
 
 logger = logging.getLogger(__name__)
 
 _SEND_TIMEOUT_S = 2
-_QUIET_S = 0.5  # so long may the server be quiet before it is asked for a sign of life …
-_ANSWER_S = 1.3  # … which it must give within this
-_TICK_MS = 200
 _PING = b"<pingRequest uid='pyros'/>\n"
 
 
@@ -86,8 +83,8 @@ class IndiLink:
         why = "the server closed the link"
         try:
             self._read_until_silent(link)
-        except TimeoutError:
-            why = f"the server gave no sign of life for {_QUIET_S + _ANSWER_S:.1f} s"
+        except TimeoutError as error:
+            why = f"the server is {error}"
         except OSError as error:
             why = f"the link broke ({error})"
         except BrokenStream as error:
@@ -95,26 +92,21 @@ class IndiLink:
         self._drop(why)
 
     def _read_until_silent(self, link: socket.socket) -> None:
-        parser, ready = Parser(), select.poll()
+        parser, ready, pulse = Parser(), select.poll(), Pulse(lambda: self.send(_PING))
         ready.register(link, select.POLLIN)
         pings = False
-        heard, asked = time.monotonic(), 0.0
         self.send(_PING)
         while self.up:
-            if not ready.poll(_TICK_MS):
-                now = time.monotonic()
-                if pings and asked > heard and now - asked > _ANSWER_S:
-                    raise TimeoutError
-                if pings and asked <= heard and now - heard > _QUIET_S:
-                    self.send(_PING)
-                    asked = now
+            if not ready.poll(BEAT_S * 1000):
+                if pings:
+                    pulse.look()
                 continue
             data = link.recv(262144)
             if not data:
                 return
             # Servers leave Nagle's algorithm on: without a quick ACK each second message comes 40 ms late.
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-            heard = time.monotonic()
+            pulse.heard()
             for element in parser.feed(data):
                 if element.tag == "pingReply":
                     pings = True

@@ -59,6 +59,8 @@ class IndiWeatherStation(CoreInstrument[WeatherState], WeatherStation):
         rain = [seen.number(member) for member in _RAIN if _measured(seen, member)]
         if rain:
             readings["rain"] = Reading(max(rain) > 0, None, time, self.name)
+        if not readings:
+            raise ValueError(f"no value of {_PARAMETERS} is a number")
         return WeatherState(**readings)
 
 

@@ -12,13 +12,13 @@ from astropy.time import Time
 from instruments.clock import Clock
 from instruments.errors import InstrumentError, NotConnected, Rejected
 from instruments.operation import Operation
+from instruments.poller import Poller
 from instruments.pyros.address import split_address
 from instruments.pyros.answer import Answer
 from instruments.pyros.grammar import GrammarError
 from instruments.pyros.line import Command, command
 from instruments.pyros.link import LineLink
 from instruments.pyros.pending import Pending
-from instruments.pyros.poller import Poller
 from instruments.pyros.values import Value, unix_s
 
 logger = logging.getLogger(__name__)

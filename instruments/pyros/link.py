@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from instruments.errors import InstrumentError, NotConnected, ProtocolError, Rejected, Timeout
+from instruments.pulse import BEAT_S, Pulse
 from instruments.pyros.answer import Answer, parse_answer
 from instruments.pyros.grammar import GrammarError, grammar
 from instruments.pyros.line import Command, command, format_command
 from instruments.pyros.pending import Pending
-from instruments.pyros.pulse import BEAT_S, Pulse
 from instruments.pyros.stream import LineStream
 from instruments.pyros.values import check_answer
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from astropy import units as u
-from astropy.coordinates import ICRS, SkyCoord
+from astropy.coordinates import SkyCoord
 
 from instruments.clock import Clock
 from instruments.errors import InstrumentError, ProtocolError, Rejected
@@ -17,6 +17,7 @@ from instruments.pyros.device import DEADLINE_S, Device, Status, time_of
 from instruments.pyros.line import Command, command
 from instruments.pyros.pending import Pending
 from instruments.reading import Reading
+from instruments.target import icrs_of
 from instruments.telescope import Motion, Telescope, TelescopeState
 
 _TOLERANCE_DEG = 30 / 3600
@@ -59,7 +60,7 @@ class PyrosTelescope(Telescope):
         self._min_altitude_deg = _float(site["min_altitude"])
         # The first burst of the night shall not pay for filling caches.
         zenith = self._horizon.radec_deg(90.0, 0.0, self._device.clock.unix_s())
-        self._upload(*_icrs_deg(SkyCoord(*zenith, unit="deg")))
+        self._upload(*icrs_of(SkyCoord(*zenith, unit="deg")))
 
     def state(self, timeout_s: float = DEADLINE_S) -> TelescopeState:
         """Read the state from the device."""
@@ -78,7 +79,7 @@ class PyrosTelescope(Telescope):
 
         A target in ICRS goes to the socket without an astropy transformation.
         """
-        ra_deg, dec_deg = _icrs_deg(target)
+        ra_deg, dec_deg = icrs_of(target)
         what = f"slew_to {ra_deg:.5f} {dec_deg:+.5f}"
         upload = self._upload(ra_deg, dec_deg)
         with self._device.poller.held():
@@ -104,7 +105,7 @@ class PyrosTelescope(Telescope):
 
     def sync(self, position: SkyCoord) -> None:
         """Tell the mount where it really points."""
-        upload = self._device.command("SET", "COORD_RADEC", *_icrs_deg(position), "J2000")
+        upload = self._device.command("SET", "COORD_RADEC", *icrs_of(position), "J2000")
         self._device.upload_and_do(upload, "SYNC")
 
     def _upload(self, ra_deg: float, dec_deg: float) -> Command:
@@ -153,13 +154,6 @@ class PyrosTelescope(Telescope):
 def _float(value: object) -> float:
     assert isinstance(value, int | float)  # the grammar's check of the answer saw to it
     return float(value)
-
-
-def _icrs_deg(target: SkyCoord) -> tuple[float, float]:
-    if not target.isscalar:
-        raise ValueError(f"a telescope points at one position, not at {target.shape} of them")
-    icrs = target if isinstance(target.frame, ICRS) else target.icrs
-    return float(icrs.ra.deg), float(icrs.dec.deg)
 
 
 def _state(name: str, status: Status) -> TelescopeState:

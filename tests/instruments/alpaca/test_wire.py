@@ -315,10 +315,26 @@ def test_a_camera_in_error_fails_at_once_though_no_image_comes(server: Server) -
 def test_an_image_of_before_is_not_taken_for_the_new_one(server: Server) -> None:
     with _camera(server, _image(np.zeros((2, 2), np.uint16))) as camera:
         server.answers["imageready"] = True
-        exposure = camera.expose(100 * u.s)
+        exposure = camera.expose(100 * u.s)  # a second
         time.sleep(0.5)
         assert exposure.state is OperationState.RUNNING
+        with pytest.raises(Failed, match="of the exposure before, and this one never began"):
+            exposure.wait(5)
+        server.answers["PUT startexposure"] = lambda: server.answers.update(imageready=False, camerastate=2)
+        exposure = camera.expose(100 * u.s)
+        time.sleep(0.5)
+        server.answers.update(imageready=True, camerastate=0)
         assert exposure.wait(5).data.shape == (2, 2)
+
+
+def test_an_answer_to_another_request_is_nonsense(server: Server, focuser: AlpacaFocuser) -> None:
+    for theirs, kept in ((0, True), (999_999, False)):
+        server.answers["position"] = json.dumps({"Value": 60, "ClientTransactionID": theirs}).encode()
+        if kept:
+            assert focuser.state().position.value == 60
+        else:
+            with pytest.raises(ProtocolError, match="an answer to another request"):
+                focuser.state()
 
 
 def _wait_until(true: Callable[[], bool], seconds: float) -> None:
