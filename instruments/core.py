@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
-from instruments.instrument import Instrument
+from instruments.instrument import DEADLINE_S, Instrument
 
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
@@ -68,7 +68,7 @@ class CoreInstrument(Instrument[S]):
         """Connect, and read the state once."""
         self.__core.connect(timeout_s)
 
-    def state(self, timeout_s: float = 2.0) -> S:
+    def state(self, timeout_s: float = DEADLINE_S) -> S:
         """Read the state from the device."""
         return self.__core.state(timeout_s)
 

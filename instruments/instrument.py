@@ -8,6 +8,8 @@ from typing import Generic, Self, TypeVar
 
 S_co = TypeVar("S_co", covariant=True)
 
+DEADLINE_S = 1.8  # real seconds a call may take if nobody says otherwise: within two it is known that nobody is there
+
 
 class Instrument(ABC, Generic[S_co]):
     """A device that can be reached, read and aborted.
@@ -39,7 +41,7 @@ class Instrument(ABC, Generic[S_co]):
         """
 
     @abstractmethod
-    def state(self, timeout_s: float = 2.0) -> S_co:
+    def state(self, timeout_s: float = DEADLINE_S) -> S_co:
         """Read the state from the device.
 
         :raises InstrumentError: if it can't be read

@@ -22,6 +22,7 @@ Check = Callable[[Status], None]
 
 _INTERVAL_S = (0.005, 0.25)
 _GRACE_REAL_S = 3.0
+_READ_REAL_S = 1.8  # a status that takes longer is asked for anew: what was asked may be lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,8 @@ class Poller:
                 what = f"did not end within {one.operation.eta_s:.0f} s * 1.5 + 10 s; its outcome is unknown"
                 one.operation.lose(Timeout(self._device, one.operation.command, what, self._describe()))
         try:
-            status = self._read(min(max(f.deadline_monotonic_s - now, 0.05) for f in followed))
+            left_s = min(f.deadline_monotonic_s - now for f in followed)
+            status = self._read(min(max(left_s, 0.05), _READ_REAL_S))
             for one in followed:
                 # In this order: a command that is over by now has ended what it ended.
                 if not self._held and one.operation.state is OperationState.RUNNING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from instruments.errors import InstrumentError, NotConnected
@@ -22,14 +22,22 @@ class NotAllConnected(NotConnected):
         super().__init__("observatory", "connect", f"{len(self.errors)} of {len(outcome)} devices can't be reached")
 
     def __str__(self) -> str:
-        lines = [f"{self.what}:"]
-        for number, (one, error) in enumerate(self.outcome.items(), 1):
-            last = number == len(self.outcome)
-            mark = "connected" if error is None else f"{type(error).__name__}: {error.what}"
-            lines.append(f"{'└─' if last else '├─'} {one.name}  {one.address}  {mark}")
-            if error is not None and error.last_state != "no state was ever read":
-                lines.append(f"{'  ' if last else '│ '}    last known state: {error.last_state}")
-        return "\n".join(lines)
+        return tree(f"{self.what}:", self.outcome)
+
+
+def tree(head: str, outcome: Mapping[Instrument[Any], InstrumentError | None]) -> str:
+    """Write instruments as a tree: each with its address, and whether it is connected or why it is not.
+
+    :param head: the first line
+    """
+    lines = [head]
+    for number, (one, error) in enumerate(outcome.items(), 1):
+        last = number == len(outcome)
+        mark = "connected" if error is None else f"{type(error).__name__}: {error.what}"
+        lines.append(f"{'└─' if last else '├─'} {one.name}  {one.address}  {mark}")
+        if error is not None and error.last_state != "no state was ever read":
+            lines.append(f"{'  ' if last else '│ '}    last known state: {error.last_state}")
+    return "\n".join(lines)
 
 
 def connect_all(instruments: Iterable[Instrument[Any]], timeout_s: float = 5.0) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,11 @@ from instruments.camera import Camera, CameraState
 from instruments.core import Core, CoreInstrument
 from instruments.errors import Rejected
 from instruments.filter_wheel import FilterWheel, FilterWheelState
+from instruments.instrument import DEADLINE_S
 from instruments.operation import Operation
 from instruments.reading import Reading
+
+_LEAST_S = 0.2  # what the camera gets where the wheel took all the time
 
 
 class WheeledCamera(CoreInstrument[CameraState], Camera):
@@ -36,15 +40,17 @@ class WheeledCamera(CoreInstrument[CameraState], Camera):
 
     def connect(self, timeout_s: float = 5.0) -> None:
         """Connect to the camera and its wheel, and read the state once."""
+        end = time.monotonic() + timeout_s
         if self._wheel is not None:
             self._wheel.connect(timeout_s)
-        super().connect(timeout_s)
+        super().connect(max(end - time.monotonic(), _LEAST_S))
 
-    def state(self, timeout_s: float = 2.0) -> CameraState:
+    def state(self, timeout_s: float = DEADLINE_S) -> CameraState:
         """Read the state from camera and wheel."""
+        end = time.monotonic() + timeout_s
         if self._wheel is not None:
             self._wheel.state(timeout_s)
-        return super().state(timeout_s)
+        return super().state(max(end - time.monotonic(), _LEAST_S))
 
     def disconnect(self) -> None:
         """Give the links back."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from instruments import Camera, Dome, Instrument, InstrumentError, Plc, Telescope
+from instruments import Camera, Dome, Instrument, InstrumentError, NotConnected, Plc, SafetyMonitor, Telescope
 from instruments.connect import open_instrument
 from instruments.reconnect import Backoff
+from instruments.together import NotAllConnected, connect_all, tree
 from pyros_kernel.clock import Clock
 from pyros_kernel.safety import GatedDome, Verdict
 from pyros_kernel.safety.sun_gate import SUN_DEG, SunSafeTelescope
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 D = TypeVar("D")
 
 NEVER_ASKED = "not asked yet"
+_CONNECT_S = 3.0
+_STATE_S = 0.9  # real seconds: with Monitoring's second between two questions, who is silent is known in two
 _LONGEST_PAUSE_S = 2.0  # real seconds between two attempts to connect: a dome that comes back must be seen soon
 _CHANNELS = {DeviceKind.CAMERA_VIS: Channel.VIS, DeviceKind.CAMERA_NIR: Channel.NIR}
 
@@ -33,7 +36,7 @@ class Member:
     """A device of the observatory: its row, its instrument, and why it can't be used, if so."""
 
     row: Device
-    instrument: Instrument[object]
+    instrument: Instrument[Any]
     error: str = NEVER_ASKED
     backoff: Backoff = field(default_factory=lambda: Backoff(longest_s=_LONGEST_PAUSE_S))
 
@@ -107,6 +110,42 @@ class Devices:
             if m.row.kind in _CHANNELS and m.usable and isinstance(m.instrument, Camera)
         }
 
+    @property
+    def monitors(self) -> tuple[SafetyMonitor, ...]:
+        """The safety monitors, that are asked at each verdict."""
+        return tuple(m.instrument for m in self.members.values() if isinstance(m.instrument, SafetyMonitor))
+
+    def __getitem__(self, name: str) -> Instrument[Any]:
+        """Give a device by its name in the store.
+
+        :raises KeyError: if there is none of that name; says which there are
+        """
+        if name not in self.members:
+            raise KeyError(f"no device {name!r}; there are: {', '.join(self.members)}")
+        return self.members[name].instrument
+
+    def __repr__(self) -> str:
+        """Show all devices as one tree, those that can't be used with why."""
+        usable = sum(member.usable for member in self.members.values())
+        outcome = {
+            m.instrument: None if m.usable else NotConnected(m.row.name, "use", m.error or "not connected")
+            for m in self.members.values()
+        }
+        return tree(f"{usable} of {len(outcome)} devices can be used:", outcome)
+
+    def connect(self) -> None:
+        """Connect all devices side by side; what can't be reached is logged as one tree, and tried again later.
+
+        Observing needs only the blocking ones, see :meth:`missing_blocking`.
+        """
+        try:
+            connect_all((member.instrument for member in self.members.values()), _CONNECT_S)
+        except NotAllConnected as error:
+            logger.warning("%s", error)
+            for name, why in error.errors.items():
+                self.members[name].error = why.what
+                self.members[name].backoff.failed()
+
     def missing_blocking(self) -> list[str]:
         """Name the blocking devices that can't be used, each with why."""
         return [
@@ -132,7 +171,7 @@ class Devices:
         try:
             if not member.instrument.connected:
                 self._connect(member)
-            state = member.instrument.state(timeout_s=1.0)
+            state = member.instrument.state(timeout_s=_STATE_S)
         except InstrumentError as error:
             if member.error != error.what:
                 logger.warning("%s", error)

@@ -21,7 +21,7 @@ from pyros_kernel.agents.majordome import Majordome
 from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.alert_desk import AlertDesk
 from pyros_kernel.clock import Clock
-from pyros_kernel.devices import NEVER_ASKED
+from pyros_kernel.devices import NEVER_ASKED, Devices
 from pyros_kernel.drill import Drill
 from pyros_kernel.lease import ControlLease
 from pyros_kernel.lock import DataLock
@@ -255,6 +255,14 @@ class Observatory:
     def store(self) -> Store:
         """What it remembers."""
         return self.services.store
+
+    @property
+    def devices(self) -> Devices:
+        """Its devices by name (``obs.devices["focuser"]``); shown, a tree of all with what is wrong with each.
+
+        :raises NotStarted: if the observatory is not started
+        """
+        return self.services.devices
 
     @property
     def lease(self) -> ControlLease:

@@ -6,6 +6,7 @@ import logging
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from astropy.time import Time
@@ -24,6 +25,7 @@ from pyros_kernel.images.spare import bring_back
 from pyros_kernel.logbook import Logbook
 from pyros_kernel.safety import SafetyWatch, read_rules
 from pyros_kernel.safety.guarded import Guarded
+from pyros_kernel.safety.monitor import opinion_of
 from pyros_kernel.scheduling import Sky, night_name, night_of
 from pyros_kernel.services import Services
 from pyros_kernel.settings import ROOT, Settings
@@ -123,6 +125,9 @@ def open_services(
         rows = session.scalars(select(Device).order_by(Device.id)).all()
     devices = Devices(rows, clock, safety.verdict, addresses, place=(site.latitude_deg, site.longitude_deg))
     stack.callback(devices.disconnect)
+    devices.connect()
+    for monitor in devices.monitors:
+        safety.ask_also(partial(opinion_of, monitor, clock))
     sky = _present_or_coming(site, clock)
     services = Services(
         settings=settings,

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from sqlalchemy import select as choose
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import joinedload, selectinload
 
 from instruments.pyros import SimulatorControl
 from pyros_kernel.clock import Clock
@@ -25,13 +25,8 @@ logger = logging.getLogger(__name__)
 
 _READY_REAL_S = 30.0
 _STOP_REAL_S = 5.0
-_SIMULATED = {
-    DeviceKind.TELESCOPE,
-    DeviceKind.CAMERA_VIS,
-    DeviceKind.CAMERA_NIR,
-    DeviceKind.DOME,
-    DeviceKind.PLC,
-}
+_ASKS_PLC = DeviceKind.SAFETY_MONITOR  # not a device of its own on a PyROS line
+_CAMERAS = (DeviceKind.CAMERA_VIS, DeviceKind.CAMERA_NIR)
 # A device's row describes the instrument; of that the simulator can be told what stands here, under its own name.
 _AS_SIMULATED = {
     "rows": "height",
@@ -60,16 +55,24 @@ class SimulatorProcess:
 
     def __init__(self, store: Store, site: Site, clock: Clock, log: Path) -> None:
         self._devices = describe_devices(store)
+        self._asking_plc = _asking_plc(store)
         self._site, self._clock, self._log = site, clock, log
         self._process: subprocess.Popen[bytes] | None = None
         self.control_address = ""
 
+    @property
+    def pid(self) -> int | None:
+        """Their process, if it runs."""
+        process = self._process
+        return None if process is None or process.poll() is not None else process.pid
+
     def start(self) -> dict[str, str]:
-        """Start them.
+        """Start them; those that died start again on the ports that they had.
 
         :return: device name → address
         :raises SimulatorError: if they are not ready in time
         """
+        self.stop()
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -80,9 +83,15 @@ class SimulatorProcess:
                 start_new_session=True,  # an interrupt of the kernel must not kill the instruments
             )
         ports = self._read_ports(self._process)
-        words = {name: str(item["kind"]).upper() for name, item in self._devices.items()}
-        self.control_address = f"pyros://127.0.0.1:{ports['simulator']}/SIMULATOR"
-        return {name: f"pyros://127.0.0.1:{ports[name]}/{word}" for name, word in words.items()}
+        self._devices.setdefault("simulator", {"kind": "simulator"})
+        for name, item in self._devices.items():
+            item["port"] = ports[name]
+        addresses = {
+            name: f"pyros://127.0.0.1:{ports[name]}/{str(item['kind']).upper()}" for name, item in self._devices.items()
+        }
+        self.control_address = addresses.pop("simulator")
+        plc = next((address for address in addresses.values() if address.endswith("/PLC")), "")
+        return {**addresses, **dict.fromkeys(self._asking_plc if plc else (), plc)}
 
     def control(self) -> SimulatorControl:
         """Give the control of the simulators, to make weather and trouble; connect it, and disconnect it after."""
@@ -144,11 +153,13 @@ def describe_devices(store: Store, *, free_ports: bool = True) -> dict[str, dict
     :param free_ports: on free ports, instead of those of their rows' addresses
     """
     with store.session(read_only=True) as session:
-        rows = session.scalars(choose(Device).options(selectinload(Device.filters))).all()
+        here = choose(Device).where(Device.enabled, Device.kind != _ASKS_PLC)
+        rows = session.scalars(here.options(selectinload(Device.filters), joinedload(Device.parent))).all()
         filters: dict[int, list[str]] = {}
         for row in rows:
             if row.filters:
-                filters.setdefault(row.parent_id or row.id, []).extend(f.name for f in row.filters)
+                holder = row.parent if row.parent is not None and row.parent.kind in _CAMERAS else row
+                filters.setdefault(holder.id, []).extend(f.name for f in row.filters)
         return {
             row.name: {
                 "kind": row.kind.value,
@@ -156,8 +167,23 @@ def describe_devices(store: Store, *, free_ports: bool = True) -> dict[str, dict
                 "settings": {
                     **{_AS_SIMULATED[key]: value for key, value in row.settings.items() if key in _AS_SIMULATED},
                     **({"filters": filters[row.id]} if row.id in filters else {}),
+                    **({"camera": row.parent.name} if _is_in_a_camera(row) and row.parent is not None else {}),
                 },
             }
             for row in rows
-            if row.kind in _SIMULATED and row.enabled and row.address
+            if row.address
         }
+
+
+def _asking_plc(store: Store) -> list[str]:
+    with store.session(read_only=True) as session:
+        wanted = choose(Device.name).where(Device.enabled, Device.kind == _ASKS_PLC, Device.address != "")
+        return list(session.scalars(wanted))
+
+
+def _is_in_a_camera(row: Device) -> bool:
+    """Tell whether a wheel is the one that its camera turns too."""
+    parent = row.parent
+    if row.kind is not DeviceKind.FILTER_WHEEL or parent is None:
+        return False
+    return parent.kind in _CAMERAS and parent.enabled and bool(parent.address)

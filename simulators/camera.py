@@ -49,7 +49,7 @@ class SimulatedCamera:
             raise ValueError(f"{name}: a camera needs at least one filter")
         self._view = View(self._set, around, seed)
         self._upload: tuple[float, str] | None = None
-        self._wheel = Wheel(self._set.filters, self._set.filter_s)
+        self.wheel = Wheel(self._set.filters, self._set.filter_s)
         self._cooled = True
         self._temperature = EvenMove(self._set.setpoint_c, self._set.setpoint_c, 0.0, self._set.cooling_c_s)
         self._running: _Exposure | None = None
@@ -89,8 +89,8 @@ class SimulatedCamera:
             {
                 "time": iso_ms(now),
                 "activity": activity,
-                "filter": self._wheel.at(now),
-                "filter_moving": self._wheel.left_s(now) > 0,
+                "filter": self.wheel.at(now),
+                "filter_moving": self.wheel.left_s(now) > 0,
                 "filters": list(self._set.filters),
                 "temperature": round(self._temperature.at(now), 2),
                 "cooler": self._cooled,
@@ -121,7 +121,7 @@ class SimulatedCamera:
         return Reply()
 
     def _set_filter(self, params: Params) -> Reply:
-        self._wheel.upload(str(params["name"]))
+        self.wheel.upload(str(params["name"]))
         return Reply()
 
     def _set_cooler(self, params: Params) -> Reply:
@@ -148,14 +148,14 @@ class SimulatedCamera:
         cards = {
             "DATE-OBS": (iso_ms(start_s), "start of exposure, UTC"),
             "IMAGETYP": (kind, "kind of frame"),
-            "FILTER": (self._wheel.goal, "filter in the beam"),
+            "FILTER": (self.wheel.goal, "filter in the beam"),
             "INSTRUME": (self._name, "name of the camera"),
             "CCD-TEMP": (round(self._temperature.at(start_s), 2), "[deg C] detector temperature"),
             **camera_cards(self._set, scene),
         }
         fits = self._threads.submit(self._make, scene, cards)
         ready_s = start_s + exposure_s + self._set.readout_s
-        return _Exposure(number, start_s, exposure_s, ready_s, kind, self._wheel.goal, fits)
+        return _Exposure(number, start_s, exposure_s, ready_s, kind, self.wheel.goal, fits)
 
     def _stop(self, params: Params) -> Reply:
         now = self._clock.unix_s()
@@ -171,7 +171,7 @@ class SimulatedCamera:
     def _move_filter(self, params: Params) -> Reply:
         now = self._clock.unix_s()
         self._must_be_idle(now)
-        return Reply({"eta": round(self._wheel.go(now), 3)})
+        return Reply({"eta": round(self.wheel.go(now), 3)})
 
     def _abort(self, params: Params) -> Reply:
         self._settle(self._clock.unix_s())
@@ -182,8 +182,8 @@ class SimulatedCamera:
         self._settle(now)
         if self._running is not None:
             raise Refusal("busy", f"frame {self._running.number} is being taken; wait, or DO ABORT")
-        if self._wheel.left_s(now) > 0:
-            raise Refusal("busy", f"the filter {self._wheel.goal} is on its way; wait")
+        if self.wheel.left_s(now) > 0:
+            raise Refusal("busy", f"the filter {self.wheel.goal} is on its way; wait")
 
     def _make(self, scene: Scene, cards: Mapping[str, tuple[object, str]]) -> bytes:
         return fits_bytes(render(self._set, scene), cards)

@@ -47,9 +47,9 @@ class Host:
         self.air = Air(self.weather, seed)
         self.ports: dict[str, DevicePort] = {}
         self.player = Player(clock, self.weather, self.air, self.ports, site)
-        # Cameras look through the telescope and out of the dome, so these are made first.
-        late = ("camera_vis", "camera_nir", "simulator")
-        for one in sorted(config.devices, key=lambda d: d.kind in late):
+        # Cameras look through the telescope and out of the dome, and a wheel may be a camera's.
+        late = ("camera_vis", "camera_nir", "filter_wheel", "simulator")
+        for one in sorted(config.devices, key=lambda d: late.index(d.kind) if d.kind in late else -1):
             pace = DeviceClock(clock)
             self.ports[one.name] = DevicePort(one.name, one.word, self._make(one, pace), one.port, pace)
         for one in config.devices:
@@ -79,7 +79,9 @@ class Host:
             case "dome":
                 return SimulatedDome(pace, one.settings)
             case "filter_wheel":
-                return SimulatedFilterWheel(pace, one.settings)
+                cameras = ((name, port.device) for name, port in self.ports.items())
+                wheels = {name: device.wheel for name, device in cameras if isinstance(device, SimulatedCamera)}
+                return SimulatedFilterWheel(pace, one.settings, wheels)
             case "focuser":
                 return SimulatedFocuser(pace, one.settings, self.weather)
             case "rotator":

@@ -17,10 +17,13 @@ class WheelSettings:
 
     :param filters: names of the filters, by slot
     :param filter_s: time to change a filter
+    :param camera: name of the camera whose own wheel this is, with that camera's filters; empty for a wheel that
+        stands alone
     """
 
     filters: tuple[str, ...] = ("g", "r", "i", "z", "clear")
     filter_s: float = 3.0
+    camera: str = ""
 
 
 class Wheel:
@@ -80,14 +83,19 @@ class SimulatedFilterWheel:
 
     :param clock: the device's
     :param settings: see :class:`WheelSettings`
+    :param wheels: the cameras' own wheels, by name of the camera
+    :raises ValueError: if the settings are wrong, or name a camera that is not there
     """
 
-    def __init__(self, clock: Clock, settings: Settings) -> None:
+    def __init__(self, clock: Clock, settings: Settings, wheels: Mapping[str, Wheel] | None = None) -> None:
         self._clock = clock
         own = settings_of(WheelSettings, settings, "filter_wheel")
         if not own.filters:
             raise ValueError("filter_wheel: a wheel needs at least one filter")
-        self._wheel = Wheel(own.filters, own.filter_s)
+        if own.camera and own.camera not in (wheels or {}):
+            there = ", ".join(wheels or {}) or "none"
+            raise ValueError(f"filter_wheel: no camera {own.camera!r} is simulated; there are: {there}")
+        self._wheel = (wheels or {})[own.camera] if own.camera else Wheel(own.filters, own.filter_s)
 
     @property
     def handlers(self) -> Mapping[tuple[str, str], Handler]:

@@ -15,6 +15,7 @@ from instruments.address import Address, parse_address
 from instruments.alpaca.wire import NotThere, Wire
 from instruments.clock import Clock
 from instruments.errors import InstrumentError, NotConnected, ProtocolError, Timeout
+from instruments.instrument import DEADLINE_S
 from instruments.operation import Operation
 from instruments.poller import Poller
 
@@ -25,7 +26,6 @@ T = TypeVar("T")
 Status = Mapping[str, Any]
 
 PORT = 11111
-DEADLINE_S = 3.0
 _BEAT_S = (0.4, 1.2)  # the device is asked whether it is connected so often, and must answer within so long
 
 

@@ -36,10 +36,6 @@ class NotThere(Rejected):
     """The device does not have what it was asked for, and never will."""
 
 
-class _Broken(NotConnected):
-    """The connection could not be made, or broke."""
-
-
 class Wire:
     """Send requests to one device.
 
@@ -72,10 +68,7 @@ class Wire:
 
         :raises InstrumentError: as its reaction asks for
         """
-        try:
-            answer = self._value("GET", attribute, data)
-        except _Broken:
-            answer = self._value("GET", attribute, data)
+        answer = self._value("GET", attribute, data)
         if "Value" not in answer:
             raise self._error(ProtocolError, attribute, "the answer has no Value")
         return answer["Value"]
@@ -136,6 +129,14 @@ class Wire:
         return answer
 
     def _exchange(self, method: str, attribute: str, **how: Any) -> bytes:
+        try:
+            return self._exchange_once(method, attribute, **how)
+        except NotConnected:
+            if method != "GET":
+                raise  # whether it was done nobody knows
+        return self._exchange_once(method, attribute, **how)
+
+    def _exchange_once(self, method: str, attribute: str, **how: Any) -> bytes:
         left_s = self._local.end - time.monotonic()
         if left_s <= 0:
             raise self._error(Timeout, attribute, "no time is left for it")
@@ -151,7 +152,7 @@ class Wire:
         except ReadTimeoutError:
             failure = Timeout, "the answer stopped half way"
         except (requests.RequestException, HTTPError) as error:
-            failure = _Broken, f"nobody answers at {self._url} ({_brief(error)})"
+            failure = NotConnected, f"nobody answers at {self._url} ({_brief(error)})"
         if failure is not None:
             # Outside the except: requests' errors hold on to their connections.
             raise self._error(failure[0], attribute, failure[1])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Generic, TypeVar
 
 from astropy.time import Time
@@ -125,11 +126,21 @@ class IndiConnection(Generic[S]):
         :raises InstrumentError: if it doesn't
         """
         view = self.read(timeout_s)
-        try:
+        with self.sense("read its state"):
             state = self._last_state = self.make_state(view)
-        except ValueError as error:
-            raise ProtocolError(self.name, "read its state", f"the driver says: {error}", self.describe()) from None
         return state
+
+    @contextlib.contextmanager
+    def sense(self, what: str) -> Generator[None, None, None]:
+        """Make what a property lacks, or a number that is none, the driver's nonsense.
+
+        :param what: the command in words
+        :raises ProtocolError: for a ValueError inside
+        """
+        try:
+            yield
+        except ValueError as error:
+            raise ProtocolError(self.name, what, f"the driver says: {error}", self.describe()) from None
 
     def read(self, timeout_s: float) -> View:
         """Have the driver define the properties that tell its state, anew.

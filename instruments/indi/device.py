@@ -10,12 +10,12 @@ from instruments.errors import Failed, NotConnected, ProtocolError, Rejected, Ti
 from instruments.indi.connection import IndiConnection
 from instruments.indi.order import Order, place
 from instruments.indi.table import Property, Value, View
+from instruments.instrument import DEADLINE_S
 from instruments.operation import Operation
 
 S = TypeVar("S")
 
 PORT = 7624
-DEADLINE_S = 2.0
 
 
 class IndiDevice(IndiConnection[S]):
@@ -41,11 +41,8 @@ class IndiDevice(IndiConnection[S]):
         """
         session = self._standing(what)
         data = b"".join(self._vector(session, what, n, v) for n, v in (*first, (name, values)))
-        try:
-            with self.poller.held():
-                order = place(session, what, name, data, reached, timeout_s)
-        except ValueError as error:
-            raise ProtocolError(self.name, what, f"the driver says: {error}", self.describe()) from None
+        with self.sense(what), self.poller.held():
+            order = place(session, what, name, data, reached, timeout_s)
         if isinstance(order, Order):
             return order
         if order.refused:

@@ -78,13 +78,15 @@ class IndiTelescope(CoreInstrument[TelescopeState], Telescope):
         what = f"slew_to {ra_deg:.5f} {dec_deg:+.5f}"
         now_s = self._device.clock.unix_s()
         view = self._device.view
-        refusal = _parked(view) or _limit(view, self._lowest_deg).refusal(ra_deg, dec_deg, now_s) if view else ""
+        with self._device.sense(what):
+            refusal = _parked(view) or _limit(view, self._lowest_deg).refusal(ra_deg, dec_deg, now_s) if view else ""
         if refusal:
             raise Rejected(self.name, what, refusal, self._device.describe())
         of_date = of_date_deg(ra_deg, dec_deg, now_s)
         stops = view[_ABORT].sets if _ABORT in view else 0
         sent = [self._send(what, of_date)]
-        away_deg = _off_deg(sent[0].before, *of_date)
+        with self._device.sense(what):
+            away_deg = _off_deg(sent[0].before, *of_date)
 
         def check(operation: Operation[Any], view: View) -> None:
             self._check_slew(operation, view, of_date, sent, stops)

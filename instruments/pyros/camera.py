@@ -13,9 +13,10 @@ from astropy.io import fits
 from instruments.camera import Camera, CameraActivity, CameraState, Frame, FrameKind
 from instruments.clock import Clock
 from instruments.errors import ProtocolError
+from instruments.instrument import DEADLINE_S
 from instruments.operation import Operation
 from instruments.pyros.answer import Answer
-from instruments.pyros.device import DEADLINE_S, Device, Status, time_of
+from instruments.pyros.device import Device, Status, time_of
 from instruments.reading import Reading
 
 _DETECTOR, _FILTER = "detector", "filter"

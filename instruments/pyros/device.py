@@ -11,6 +11,7 @@ from astropy.time import Time
 
 from instruments.clock import Clock
 from instruments.errors import InstrumentError, NotConnected, Rejected
+from instruments.instrument import DEADLINE_S
 from instruments.operation import Operation
 from instruments.poller import Poller
 from instruments.pyros.address import split_address
@@ -25,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 S = TypeVar("S")
 Status = Mapping[str, Any]
-
-DEADLINE_S = 2.0
 
 
 def time_of(iso: str) -> Time:

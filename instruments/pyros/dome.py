@@ -9,8 +9,9 @@ from astropy import units as u
 
 from instruments.clock import Clock
 from instruments.dome import Dome, DomeState, Shutter
+from instruments.instrument import DEADLINE_S
 from instruments.operation import Operation
-from instruments.pyros.device import DEADLINE_S, Device, Status, time_of
+from instruments.pyros.device import Device, Status, time_of
 from instruments.reading import Reading
 
 _SHUTTER, _SLIT = "shutter", "slit"

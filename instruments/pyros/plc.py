@@ -9,8 +9,9 @@ from astropy import units as u
 from astropy.time import Time
 
 from instruments.clock import Clock
+from instruments.instrument import DEADLINE_S
 from instruments.plc import Plc, PlcState
-from instruments.pyros.device import DEADLINE_S, Device, Status, time_of
+from instruments.pyros.device import Device, Status, time_of
 from instruments.reading import Reading
 
 _UNITS: dict[str, u.UnitBase] = {

@@ -12,8 +12,9 @@ from astropy.coordinates import SkyCoord
 from instruments.clock import Clock
 from instruments.errors import InstrumentError, ProtocolError, Rejected
 from instruments.horizon import Horizon, separation_deg
+from instruments.instrument import DEADLINE_S
 from instruments.operation import Operation
-from instruments.pyros.device import DEADLINE_S, Device, Status, time_of
+from instruments.pyros.device import Device, Status, time_of
 from instruments.pyros.line import Command, command
 from instruments.pyros.pending import Pending
 from instruments.reading import Reading

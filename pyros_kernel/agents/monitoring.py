@@ -11,12 +11,14 @@ from pyros_kernel import describe
 from pyros_kernel.agents.agent import Agent
 from pyros_kernel.agents.config import AgentConfig
 from pyros_kernel.services import Services
-from pyros_kernel.store import DeviceStatus, Weather
+from pyros_kernel.store import DeviceKind, DeviceStatus, Weather
 
 logger = logging.getLogger(__name__)
 
 _POLL_S = 5.0  # observatory seconds between two questions to a device …
-_POLL_REAL_S = (0.15, 2.0)  # … but not shorter nor longer than this in real seconds
+_POLL_REAL_S = (0.15, 1.0)  # … but not shorter nor longer than this in real seconds
+_SELDOM_REAL_S = 0.5  # what moves seldom, and decides about nothing, is not asked more often than this
+_SELDOM = (DeviceKind.FILTER_WHEEL, DeviceKind.FOCUSER, DeviceKind.ROTATOR)
 _KEEP_S = 60.0  # observatory seconds between two rows of history …
 _SAVE_LOG_REAL_S = 2.0
 _KEEP_REAL_S = 1.0  # … and real seconds, so that a fast clock doesn't fill the store
@@ -34,8 +36,9 @@ class Monitoring(Agent):
         """Start the polls."""
         shortest, longest = _POLL_REAL_S
         period = min(max(_POLL_S / self._services.clock.speed, shortest), longest)
-        for name in self._services.devices.members:
-            self.every(period, partial(self._poll, name), name=f"poll-{name}")
+        for name, member in self._services.devices.members.items():
+            every_s = max(period, _SELDOM_REAL_S) if member.row.kind in _SELDOM else period
+            self.every(every_s, partial(self._poll, name), name=f"poll-{name}")
         self.every(_SAVE_LOG_REAL_S, lambda: self._services.logbook.save(self._services.store), name="save-log")
 
     def shutdown(self) -> None:

@@ -24,6 +24,7 @@ class DeviceKind(StrEnum):
     DOME = "dome"
     PLC = "plc"
     WEATHER_STATION = "weather_station"
+    SAFETY_MONITOR = "safety_monitor"
 
 
 class Site(Base):

@@ -61,9 +61,9 @@ def test_silence_is_a_timeout_within_its_deadline(serve: Serve) -> None:
     device, driver = focuser(serve, lambda _: "")
     with device:
         began = time.monotonic()
-        with pytest.raises(Timeout, match="neither took nor refused it within 2 s"):
+        with pytest.raises(Timeout, match=r"neither took nor refused it within 1\.8 s"):
             device.move_to(60)
-        assert 1.9 < time.monotonic() - began < 4
+        assert 1.7 < time.monotonic() - began < 4
         assert [e.tag for e in driver.heard] == ["newNumberVector"]  # never sent again
 
 
