@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from tests.waiting import status, until
 
 from instruments import Camera, FilterWheel, Focuser, NotConnected, Rotator, SafetyMonitor
 from pyros_kernel import Observatory
@@ -19,6 +18,7 @@ from pyros_kernel.clock import Clock
 from pyros_kernel.opening import fixture_path
 from pyros_kernel.simulation import SimulatorProcess
 from pyros_kernel.store import Device, DeviceKind, Site, Store, load
+from tests.waiting import status, until
 
 MIDNIGHT = "2022-09-30T08:00:00"
 
