@@ -199,7 +199,7 @@ BAD = {
     "same key": ([_site(), _site()], "object 1 .common.site 1.: pk: already used by object 0"),
     "same name": ([_site(1), _site(2)], "object 1 .common.site 2.: clashes with another object"),
     "dangling": ([_site(), _device(1, site=9)], "object 1 .common.device 1.: site: refers to common.site 9"),
-    "dangling self": ([_site(), _device(1, parent=9)], "parent: refers to common.device 9"),
+    "dangling self": ([_site(), _device(1, parent=99)], "parent: refers to common.device 99"),
     "text reference": ([_site(), _device(1, site="A")], "site: must be a whole number"),
     "time without zone": (
         [{"model": "history.agentlog", "pk": 1, "fields": {"time": "2022-09-30T01:00:00"}}],
