@@ -89,7 +89,7 @@ def _figures(name: str, once: Callable[[], object], many: Callable[[], object]) 
 def _idle() -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as data, _environment(""):
         with Workers(Settings.from_environment(data)) as workers:
-            time.sleep(2.0)
+            time.sleep(10.0)  # what starts is not idle
             family = psutil.Process().children(recursive=True)
 
             def used_s() -> float:

@@ -27,7 +27,7 @@ from pyros_kernel.store import Alert, AlertStatus, NightStatus, Sequence
 logger = logging.getLogger(__name__)
 
 _HERE: dict[Address, Majordome] = {}  # those of this process, by where they listen
-_PROGRESS_REAL_S = 0.5
+_PROGRESS_REAL_S, _PROGRESS_AT_REST_REAL_S = 0.5, 2.0
 _AWAY_REAL_S = 10.0  # an interrupted sequence ends within a read-out
 _END_REAL_S = 120.0  # parking and closing at shutdown may take this long
 
@@ -73,6 +73,7 @@ class Majordome(Agent):
         self.machine = NightMachine(services, wishes, self.stopping, config)
         self._moving = threading.Lock()  # held while something is decided about the telescope and sent to it
         self._pointed: dict[int, _Pointed] = {}
+        self._told_s = 0.0
         self._thread_of_night = threading.Thread(target=self.machine.run, name="pyros-night", daemon=True)
 
     def work(self) -> None:
@@ -82,6 +83,9 @@ class Majordome(Agent):
         self.every(_PROGRESS_REAL_S, self._tell_progress, name="progress")
 
     def _tell_progress(self) -> None:
+        if not self._wishes.observe and time.monotonic() - self._told_s < _PROGRESS_AT_REST_REAL_S:
+            return
+        self._told_s = time.monotonic()
         Progress.of(self._services).write(self._services.settings.data)
 
     def shutdown(self) -> None:

@@ -24,7 +24,7 @@ from pyros_kernel.tasks.ending import end_night
 
 logger = logging.getLogger(__name__)
 
-_STEP_REAL_S = 0.05
+_STEP_REAL_S, _REST_REAL_S = 0.05, 0.25  # commands wake it
 _OPEN_BEFORE_DUSK_S = 1800.0  # the mirror takes the outside temperature before the first exposure
 _AFTER_DEFECT_REAL_S = 0.5  # a step that fails is tried again, but does not fill the log
 _HELD = "paused"  # how a hold begins that doesn't close the dome
@@ -74,7 +74,8 @@ class NightMachine:
                 logger.exception("night: a step failed in state %s", self.status)
                 self._close_if_unsafe()
                 self._stopping.wait(_AFTER_DEFECT_REAL_S)
-            self.wake.wait(_STEP_REAL_S)
+            at_rest = self.status in (NightStatus.CLOSED, NightStatus.DONE) and not self.wishes.observe
+            self.wake.wait(_REST_REAL_S if at_rest else _STEP_REAL_S)
             self.wake.clear()
         self._go_down()
 
