@@ -1,172 +1,179 @@
 """Our broker next to Comet, as real processes on the loopback, taking turns in the same minute.
 
-``vtp_bench.py`` drives either; storage is durable with ours, and as each comes with Comet: a ``dbm`` per stream,
-which is gdbm where Python has it (``PYROS_GDBM_PYTHON=/usr/bin/python3`` names such a Python, with python3-gdbm) and
-``dbm.dumb`` elsewhere.  ``bare`` acknowledges and does nothing else.
+One driver drives all of them; storage is durable with ours (the packet synced before it is acknowledged), and as each
+comes with Comet: hashes in a ``dbm`` that is never synced, ``dbm.dumb`` with most Pythons, gdbm with Debian's
+(``python3-gdbm``; ``PYROS_GDBM_PYTHON`` names another).  ``bare`` acknowledges and does nothing else.  A single author
+waits for one sync of the disk per packet: the floor of that is measured in the same minute.
+
+``PYROS_STORED=1000000`` gives ours and Comet with gdbm that many remembered packets first (minutes).
 """
 
 from __future__ import annotations
 
 import json
 import os
-import socket
+import secrets
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import insert
+
+from benchmarks.vtp.programs import bare, comet, free_ports, pyros, running, site
+from pyros_kernel.alerts import parse
+from pyros_kernel.alerts.row import columns_of
 from pyros_kernel.settings import ROOT
+from pyros_kernel.store import Alert, Store
 
-_TWISTD = "from twisted.scripts.twistd import run; run()"
-PER_RUN = 200
-ROUNDS = 2
+PER_RUN, ROUNDS = 150, 2
+KINDS = {
+    "1 author": ("--authors=1", f"--n={PER_RUN}"),
+    "10 authors": ("--authors=10", f"--n={PER_RUN}"),
+    "50 subscribers": ("--authors=10", "--subscribers=50", "--rate=20", "--n=60", "--drain=5"),
+}
+OURS, GDBM = "pyros", "comet with gdbm"
 _CORPUS = ROOT / "tests" / "pyros_kernel" / "alerts" / "packets"
-_HERE = Path(__file__).parent
-
-BARE = """
-import asyncio, struct, sys
-ACK = (b'<trn:Transport xmlns:trn="http://www.telescope-networks.org/xml/Transport/v1.1" version="1.0" role="ack">'
-       b"<Origin>ivo://a/b#c</Origin><TimeStamp>2026-01-01T00:00:00Z</TimeStamp></trn:Transport>")
-async def serve(reader, writer):
-    (length,) = struct.unpack("!I", await reader.readexactly(4))
-    await reader.readexactly(length)
-    writer.write(struct.pack("!I", len(ACK)) + ACK)
-    await writer.drain()
-    writer.close()
-async def main():
-    async with await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]), backlog=1024) as server:
-        await server.serve_forever()
-asyncio.run(main())
-"""
+_DRIVER = Path(__file__).parent / "vtp" / "driver.py"
+_BATCH = 10_000
 
 
-def _ports() -> tuple[int, int]:
-    with socket.socket() as a, socket.socket() as b:
-        a.bind(("127.0.0.1", 0))
-        b.bind(("127.0.0.1", 0))
-        return a.getsockname()[1], b.getsockname()[1]
-
-
-@contextmanager
-def _process(words: list[str], directory: Path, ports: tuple[int, ...], env: dict[str, str] | None) -> Iterator[int]:
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            words, cwd=directory, stdout=log, stderr=log, start_new_session=True, env={**os.environ, **(env or {})}
-        )
+def _gdbm_python() -> str:
+    python = os.environ.get("PYROS_GDBM_PYTHON", "/usr/bin/python3")
     try:
-        deadline_s = time.monotonic() + 60
-        for port in ports:
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    if process.poll() is not None or time.monotonic() > deadline_s:
-                        raise RuntimeError((directory / "log").read_text()[-2000:]) from None
-                    time.sleep(0.1)
-        yield process.pid
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(10)
+        found = subprocess.run([python, "-c", "import dbm.gnu"], capture_output=True, timeout=30, check=False)
+    except OSError:
+        return ""
+    return "" if found.returncode else python
 
 
-def _comet(python: str, author: int, subscriber: int, directory: Path) -> list[str]:
-    return [
-        python, *(() if python == sys.executable else ("-S",)), "-c", _TWISTD, "-n", "--pidfile=", "comet", "-q",
-        "--receive", f"--receive-port={author}", "--broadcast", f"--broadcast-port={subscriber}",
-        "--broadcast-test-interval=0", "--local-ivo=ivo://bench.pyros/comet", f"--eventdb={directory}",
-    ]  # fmt: skip
+def _remember_ours(directory: Path, count: int) -> None:
+    now = datetime.now(UTC)
+    row = columns_of(parse(next(_CORPUS.glob("fermi*.xml")).read_bytes()), now) | {
+        "source": "",
+        "path": "",
+        "steps": {},
+    }
+    store = Store.open(f"sqlite:///{directory / 'broker.sqlite'}")
+    for begin in range(0, count, _BATCH):
+        rows = [
+            row | {"ivorn": f"ivo://vtp.bench/stream#before-{n}", "digest": secrets.token_hex(20)}
+            for n in range(begin, min(begin + _BATCH, count))
+        ]
+        with store.session() as session:
+            session.connection().execute(insert(Alert.__table__), rows)  # type: ignore[arg-type]
+    store.close()
 
 
-def _pyros(author: int, subscriber: int, directory: Path) -> list[str]:
-    return [
-        sys.executable, "-m", "pyros_kernel.alerts.cli", f"--receive-port={author}", f"--broadcast-port={subscriber}",
-        "--broadcast-test-interval=0", "--local-ivo=ivo://bench.pyros/pyros", f"--eventdb={directory}", "-q",
-    ]  # fmt: skip
+def _remember_comet(python: str, directory: Path, count: int) -> None:
+    # As comet.utility.event_db does: SHA-1 of the packet → time, in a database per authority and path.
+    program = (
+        "import dbm.gnu, os, sys, time\n"
+        "os.makedirs(sys.argv[1] + '/vtp.bench', exist_ok=True)\n"
+        "with dbm.gnu.open(sys.argv[1] + '/vtp.bench/stream', 'cf') as db:\n"
+        "    now = str(time.time())\n"
+        "    for n in range(int(sys.argv[2])): db[os.urandom(20).hex()] = now\n"
+    )
+    subprocess.run([python, "-c", program, str(directory), str(count)], check=True, timeout=600)
 
 
-def _drive(author: int, subscriber: int, pid: int, *options: str) -> dict[str, object]:
-    words = [sys.executable, str(_HERE / "vtp_bench.py"), f"--author-port={author}", f"--subscriber-port={subscriber}"]
+def _drive(ports: tuple[int, int], pid: int, *options: str) -> dict[str, Any]:
+    words = [sys.executable, str(_DRIVER), f"--author-port={ports[0]}", f"--subscriber-port={ports[1]}"]
     words += [f"--corpus={_CORPUS}", f"--pid={pid}", "--warmup=10", *options]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=True)
     return json.loads(done.stdout)
 
 
-def measure(per_run: int = PER_RUN, rounds: int = ROUNDS) -> dict[str, dict[str, list[dict[str, object]]]]:
-    """Drive all brokers in turns; return broker → kind of run → results."""
-    results: dict[str, dict[str, list[dict[str, object]]]] = {}
+def _sync_ms(directory: Path) -> list[float]:
+    """Time what one author can't do without: a packet's bytes in a file of known size, and a sync."""
+    with (directory / "sync").open("w+b", buffering=0) as file:
+        file.write(bytes(1 << 20))
+        os.fsync(file.fileno())
+        times: list[float] = []
+        for turn in range(100):
+            began_s = time.perf_counter()
+            os.pwrite(file.fileno(), secrets.token_bytes(4500), 4500 * turn)
+            os.fdatasync(file.fileno())
+            times.append(1000 * (time.perf_counter() - began_s))
+    return times
+
+
+def measure(rounds: int = ROUNDS, stored: int = 0) -> dict[str, dict[str, list[Any]]]:
+    """Drive all brokers in turns; return broker → kind of run → results (and ``sync`` → ``ms``)."""
+    results: dict[str, dict[str, list[Any]]] = {"sync": {"ms": []}}
     with ExitStack() as stack:
-        running: dict[str, tuple[int, int, int]] = {}
-        base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="brokers-"))).resolve()
-        programs: dict[str, tuple[list[str], tuple[int, int], dict[str, str] | None]] = {}
-        gdbm = os.environ.get("PYROS_GDBM_PYTHON", "")
-        for name in ("pyros", "comet", *(("comet with gdbm",) if gdbm else ()), "bare"):
-            ports, directory = _ports(), base / name
+        base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".brokers-", dir=ROOT))).resolve()
+        listening = {}
+        gdbm = _gdbm_python()
+        # With so many remembered, Comet's default would take hours to be filled, and seconds per packet.
+        names = (OURS, *(() if stored else ("comet",)), *((GDBM,) if gdbm else ()), "bare")
+        for name in names:
+            ports, directory = free_ports(), base / name
             directory.mkdir()
-            if name == "pyros":
-                words, env = _pyros(*ports, directory), {"PYTHONPATH": str(ROOT)}
+            common = (f"--receive-port={ports[0]}", f"--broadcast-port={ports[1]}", "--broadcast-test-interval=0")
+            if name == OURS:
+                _remember_ours(directory, stored)
+                words, env = pyros(directory, *common, "--quiet"), {"PYTHONPATH": str(ROOT)}
             elif name == "bare":
-                words, env = [sys.executable, "-c", BARE, str(ports[0])], None
+                words, env = bare(ports[0]), {}
             else:
-                own = name == "comet"
-                site = next(p for p in sys.path if p.endswith("site-packages"))
-                words = _comet(sys.executable if own else gdbm, *ports, directory)
-                env = None if own else {"PYTHONPATH": site}
-            programs[name] = words, ports, env
-            wait_for = ports[:1] if name == "bare" else ports
-            pid = stack.enter_context(_process(words, directory, wait_for, env))
-            running[name] = (*ports, pid)
+                python = sys.executable if name == "comet" else gdbm
+                if stored:
+                    _remember_comet(python, directory, stored)
+                words = comet(directory, "--receive", "--broadcast", *common, "-q", python=python)
+                env = {} if name == "comet" else site()
+            listening[name] = ports, stack.enter_context(running(words, directory, ports[: 1 + (name != "bare")], env))
         for _ in range(rounds):
-            for kind, options in (
-                ("1 author", ("--authors=1", f"--n={per_run}")),
-                ("10 authors", ("--authors=10", f"--n={per_run}")),
-                ("50 subscribers", ("--authors=10", "--subscribers=50", "--rate=20", "--n=40", "--drain=5")),
-            ):
-                for name, (author, subscriber, pid) in running.items():
+            for kind, options in KINDS.items():
+                results["sync"]["ms"] += _sync_ms(base)
+                for name, (ports, pid) in listening.items():
                     if name != "bare" or kind != "50 subscribers":
-                        got = _drive(author, subscriber, pid, *options)
-                        results.setdefault(name, {}).setdefault(kind, []).append(got)
+                        results.setdefault(name, {}).setdefault(kind, []).append(_drive(ports, pid, *options))
     return results
 
 
+def _median(runs: list[Any], *path: str) -> float:
+    values: list[float] = []
+    for found in runs:
+        for name in path:
+            found = found[name]
+        values.append(float(found))
+    return statistics.median(values)
+
+
 def run() -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    results = measure()
-    for kind in ("1 author", "10 authors", "50 subscribers"):
+    stored = int(os.environ.get("PYROS_STORED", "0"))
+    results = measure(stored=stored)
+    syncs = results.pop("sync")["ms"]
+    rows = [("packets remembered before", f"{stored}")] if stored else []
+    rows.append(("one synced write: the floor of one author", f"median {statistics.median(syncs):.2f} ms"))
+    for kind in KINDS:
         for name, kinds in results.items():
             if kind not in kinds:
                 continue
             runs = kinds[kind]
             if kind == "50 subscribers":
-                late = [r["fanout_ms"] for r in runs]
-                text = " ".join(
-                    f"{p} {statistics.median(f[p] for f in late if f):.1f} ms"
-                    for p in ("median", "p99")  # type: ignore[index]
-                )
-                delivered = sum(int(r["delivered"]) for r in runs) / sum(int(r["expected"]) for r in runs)  # type: ignore[call-overload]
-                text += f", delivered {100 * delivered:.1f} %"
+                delivered = sum(r["delivered"] for r in runs) / sum(r["expected"] for r in runs)
+                late = " ms, ".join(f"{p} {_median(runs, 'fanout_ms', p):.1f}" for p in ("median", "p99"))
+                text = f"{late} ms, delivered {100 * delivered:.1f} %"
             else:
-                speed = statistics.median(float(r["events_per_s"]) for r in runs)  # type: ignore[arg-type]
+                speed = _median(runs, "events_per_s")
                 text = f"{speed:.0f} events/s"
-                if name != "pyros":
-                    ours = statistics.median(float(r["events_per_s"]) for r in results["pyros"][kind])  # type: ignore[arg-type]
-                    text += f" (ours {ours / speed:.2f} ×)"
-            cpu = statistics.median(float(r["broker_cpu_ms_per_event"]) for r in runs)  # type: ignore[arg-type]
+                if name != OURS:
+                    text += f" (ours {_median(results[OURS][kind], 'events_per_s') / speed:.2f} ×)"
+            cpu = _median(runs, "broker_cpu_ms_per_event")
             rows.append((f"{kind}: {name}", f"{text}, {cpu:.2f} ms CPU per event"))
     return rows
 
 
 def main() -> None:
     for label, figure in run():
-        print(f"{label:<40} {figure}")
+        print(f"{label:<48} {figure}")
 
 
 if __name__ == "__main__":

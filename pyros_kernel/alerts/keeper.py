@@ -27,7 +27,7 @@ from pyros_kernel.store import Alert, Store, StoreError
 
 logger = logging.getLogger(__name__)
 
-_GATHER_S = 0.05  # so long a packet may wait for others that get their rows with it
+_GATHER_S = 0.25  # so long a packet may wait for others that get their rows with it
 _AGAIN_S = 1.0  # until what disk or database refused is tried again
 _AT_ONCE = 256
 _STOP_S = 10.0

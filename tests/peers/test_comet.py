@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from astropy.time import Time
 
+from benchmarks.vtp.programs import comet as comet_words
+from benchmarks.vtp.programs import running
 from pyros_kernel.alerts import AlertInbox, Received, VtpReceiver, send
 from pyros_kernel.alerts.broker import Broker, BrokerSettings
 from pyros_kernel.clock import ManualClock
@@ -53,34 +55,18 @@ def receiver(programs: dict[str, str], tmp_path: Path) -> Iterator[VtpReceiver]:
 
 
 @contextmanager
-def running_comet(program: str, directory: Path, *options: str, ports: tuple[int, ...] = ()) -> Iterator[None]:
+def running_comet(directory: Path, *options: str, ports: tuple[int, ...] = ()) -> Iterator[None]:
     """Run Comet as a broker that saves what it gets in a directory."""
-    words = [program, "-n", "--pidfile=", "comet", "--local-ivo=ivo://pyros.test/comet", f"--eventdb={directory}"]
-    words += ["--save-event", f"--save-event-directory={directory}", *options]
-    with (directory / "comet.log").open("wb") as log:
-        broker = subprocess.Popen(words, cwd=directory, stdout=log, stderr=log, start_new_session=True)
-    try:
-        deadline_s = time.monotonic() + 20
-        for port in ports:
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    if broker.poll() is not None or time.monotonic() > deadline_s:
-                        pytest.fail(f"Comet did not start: {(directory / 'comet.log').read_text()}")
-                    time.sleep(0.05)
+    words = comet_words(directory, "--save-event", f"--save-event-directory={directory}", *options)
+    with running(words, directory, ports):
         yield
-    finally:
-        broker.terminate()
-        broker.wait(10)
 
 
 @pytest.fixture
 def comet(programs: dict[str, str], tmp_path: Path, free_port: int) -> Iterator[int]:
     """Run Comet; give its port for authors."""
     options = ("--receive", f"--receive-port={free_port}")
-    with running_comet(programs["twistd"], tmp_path, *options, ports=(free_port,)):
+    with running_comet(tmp_path, *options, ports=(free_port,)):
         yield free_port
 
 
@@ -96,8 +82,8 @@ def broker(tmp_path: Path) -> Iterator[Callable[..., Broker]]:
         return running
 
     yield make
-    for running in made:
-        running.stop()
+    for one in made:
+        one.stop()
 
 
 def comet_sendvo(program: str, port: int, file: Path) -> subprocess.CompletedProcess[str]:
@@ -137,7 +123,7 @@ def test_comet_listens_to_us(programs: dict[str, str], broker: Callable[..., Bro
     ours = broker(receive_port=0, broadcast_port=0)
     author, subscriber = ours.ports
     assert author is not None
-    with running_comet(programs["twistd"], tmp_path, f"--remote=127.0.0.1:{subscriber}"):
+    with running_comet(tmp_path, f"--remote=127.0.0.1:{subscriber}"):
         until(lambda: ours.subscribers, "Comet subscribes")
         raw = PACKET.read_bytes()
         assert send(raw, port=author).ack
@@ -150,7 +136,7 @@ def test_comet_filters_at_our_side(programs: dict[str, str], broker: Callable[..
     author, subscriber = ours.ports
     assert author is not None
     options = (f"--remote=127.0.0.1:{subscriber}", "--filter=//Param[@name='TrigID' and @value='7']")
-    with running_comet(programs["twistd"], tmp_path, *options):
+    with running_comet(tmp_path, *options):
         until(lambda: any(ours.filters), "Comet sends its filter")
         wanted = PACKET.read_bytes().replace(b'value="1125809"', b'value="7"').replace(b"Pos_1125809", b"Pos_7")
         assert send(PACKET.read_bytes(), port=author).ack
@@ -167,9 +153,9 @@ def test_we_listen_to_comet(
         cast = int(other.getsockname()[1])
     seen: list[bytes] = []
     options = ("--receive", f"--receive-port={free_port}", "--broadcast", f"--broadcast-port={cast}")
-    with running_comet(programs["twistd"], tmp_path, *options, "--broadcast-test-interval=0", ports=(free_port, cast)):
+    with running_comet(tmp_path, *options, "--broadcast-test-interval=0", ports=(free_port, cast)):
         broker(remotes=[("127.0.0.1", cast)], plugins={"note": lambda packet: seen.append(packet.raw)})
-        until(lambda: (tmp_path / "comet.log").read_text().count("New subscriber") >= 2, "we subscribe")
+        until(lambda: (tmp_path / "log").read_text().count("New subscriber") >= 2, "we subscribe")
         assert send(PACKET.read_bytes(), port=free_port).ack
         until(lambda: seen, "it comes to us")
         assert seen == [PACKET.read_bytes()]

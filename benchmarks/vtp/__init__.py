@@ -1,0 +1,1 @@
+"""Brokers of the VOEvent Transport Protocol as programs, and what drives them."""
