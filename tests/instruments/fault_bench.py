@@ -104,7 +104,9 @@ def drill(case: Case, device: Any, breaker: Breaker, drive: Drive) -> Outcome:
         began, limit_s, end = time.monotonic(), 2.0, "done"
         breaker.fault(case.fault)
         try:
-            if reader:
+            if reader and "done" in seen.readers:
+                device.state(limit_s + SPARE_S)
+            elif reader:
                 device.state()
             else:
                 running_ = running_ or drive.start(device, 2)
@@ -131,7 +133,7 @@ def _state(device: Any, wanted: str, drive: Drive) -> str:
     deadline = time.monotonic() + 2.0 + SPARE_S + drive.measures_s / drive.clock.speed
     while True:
         try:
-            said = device.state()
+            said = device.state(2.0 + SPARE_S * ("read" in wanted))
         except InstrumentError:
             return "unknown"
         old_s = abs(drive.clock.unix_s() - said.time.unix)
@@ -157,7 +159,7 @@ class Drive:
     def use(self, device: Any, turn: int) -> None:
         """Use it once, to the end."""
         if self.kind in READERS:
-            device.state()
+            device.state(10)
         else:
             self.start(device, turn).wait(30)
 
@@ -168,7 +170,7 @@ class Drive:
             try:
                 if not device.connected:
                     device.connect(3)
-                device.state()  # as an observatory does all the time
+                device.state(10)  # as an observatory does all the time
                 self.use(device, 3)
             except (InstrumentError, OperationAborted) as error:
                 if time.monotonic() > deadline:
