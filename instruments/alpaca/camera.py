@@ -67,13 +67,16 @@ class AlpacaCamera(WheeledCamera):
 
         begun = seconds / self._device.clock.speed < _SEEN_REAL_S
 
+        old = False  # an image was ready while this exposure ran
+
         def check(operation: Operation[Any], status: Status) -> None:
-            nonlocal begun
+            nonlocal begun, old
             begun = begun or not status["ready"]
+            old = old or (status["ready"] and status["time"] < start_s + seconds)
             if status["error"]:
                 why = "the camera is in error; its driver's log says why"
                 operation.fail(Failed(self.name, what, why, self._device.describe()))
-            elif not begun and status["time"] >= start_s + seconds:
+            elif old and not begun and status["time"] >= start_s + seconds:
                 why = (
                     "the camera had an image ready all the time: it is of the exposure before, and this one never began"
                 )

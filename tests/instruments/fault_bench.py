@@ -280,6 +280,8 @@ def _simulated(kind: str) -> str:
 
 
 def _settings(kind: str) -> dict[str, Any]:
+    if kind == "filter_wheel":
+        return {"filter_s": 15.0}  # long enough to be stopped on the way by a busy machine
     return {"width": 64, "height": 64} if kind.startswith("camera") else {}
 
 
