@@ -9,6 +9,7 @@ import threading
 import click
 
 from pyros_kernel.agents import AlreadyRunning
+from pyros_kernel.lease import LeaseHeld
 from pyros_kernel.lock import Held
 from pyros_kernel.observatory import Observatory
 from pyros_kernel.settings import Settings
@@ -32,7 +33,7 @@ def run(settings: Settings, *, simulate: bool, observe: bool) -> int:
     observatory = Observatory(settings.data, simulate=simulate)
     try:
         observatory.start()
-    except (Held, AlreadyRunning) as error:
+    except (Held, LeaseHeld, AlreadyRunning) as error:
         click.echo(str(error), err=True)
         return 1
     try:

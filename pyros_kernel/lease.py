@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import socket
@@ -11,14 +10,14 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import psutil
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from pyros_kernel.lease_view import LeaseView, lapsed
+from pyros_kernel.lock import user_name
 from pyros_kernel.store import Lease, LeaseEvent, Store
 
 logger = logging.getLogger(__name__)
@@ -35,36 +34,18 @@ class NotCommanding(Exception):
     """A command was refused: this kernel does not hold the lease; says who does."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseView:
-    """Who commands.
-
-    :param holder: empty if nobody
-    :param asked_by: who would like to have it
-    """
-
-    holder: str
-    since: datetime | None
-    expires: datetime | None
-    asked_by: str
-    asked_for: str
-
-    def __str__(self) -> str:
-        if not self.holder or self.since is None:
-            return "nobody commands"
-        asked = f"; {self.asked_by} asks for it: {self.asked_for}" if self.asked_by else ""
-        return f"{self.holder} commands since {self.since:%Y-%m-%d %H:%M:%S} UTC{asked}"
-
-
 class ControlLease:
     """Hold the lease of an observatory, or know who does.
 
-    It is renewed by a thread of its own; a holder that can't renew it stops commanding before it lapses.
+    It is renewed by a thread of its own; a holder that can't renew it stops commanding before it lapses, and commands
+    again once it can, if nobody took it meanwhile.
 
     :param store: shared by all kernels of the observatory
     :param what: what runs here, such as ``notebook``
     :param lasts_real_s: how long it lasts without being renewed
-    :param on_lost: called with the reason when it was taken away, or could not be renewed
+    :param on_taken: called with the reason when another kernel has it
+    :param on_held: called with the reason when it could not be renewed in time, and with "" when it could again
+    :param me: the name under which it is held; that of another lease of this process, to go on with it
     """
 
     def __init__(
@@ -73,10 +54,16 @@ class ControlLease:
         what: str = "notebook",
         *,
         lasts_real_s: float = LASTS_REAL_S,
-        on_lost: Callable[[str], None] | None = None,
+        on_taken: Callable[[str], None] | None = None,
+        on_held: Callable[[str], None] | None = None,
+        me: str = "",
     ) -> None:
-        self.me = f"{_user()} on {socket.gethostname()}, process {os.getpid()} ({what}) {uuid.uuid4().hex[:6]}"
-        self._store, self._lasts_s, self._on_lost = store, lasts_real_s, on_lost
+        self.me = (
+            me or f"{user_name()} on {socket.gethostname()}, process {os.getpid()} ({what}) {uuid.uuid4().hex[:6]}"
+        )
+        self._store, self._lasts_s = store, lasts_real_s
+        self._on_taken, self._on_held = on_taken, on_held
+        self._late = False  # not renewed in time, and nobody known to have it
         self._renewed_s: float | None = None  # time.monotonic(); None: not held
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
@@ -91,9 +78,7 @@ class ControlLease:
         """Say who commands."""
         with self._store.session(read_only=True) as session:
             row = session.scalar(select(Lease).where(Lease.name == NAME))
-        if row is None or _lapsed(row):
-            return LeaseView("", None, None, "", "")
-        return LeaseView(row.holder, row.since, row.expires, row.asked_by, row.asked_for)
+        return LeaseView.of(row)
 
     def acquire(self) -> None:
         """Take the lease if nobody has it, or its holder is gone; having it already is fine.
@@ -103,14 +88,14 @@ class ControlLease:
         before_s = time.monotonic()
         with self._writing() as (session, row):
             if row.holder not in ("", self.me):
-                if not (gone := _lapsed(row)):
+                if not (gone := lapsed(row)):
                     raise LeaseHeld(
-                        f"{LeaseView(row.holder, row.since, row.expires, row.asked_by, row.asked_for)}:"
-                        " ask for it (lease.ask), or take it in an emergency (lease.break_glass)"
+                        f"{LeaseView.of(row)}: ask for it (lease.ask), or take it in an emergency (lease.break_glass)"
                     )
                 self._record(session, "lapsed", row.holder, gone)
             if row.holder != self.me:
                 self._take(session, row, "taken", "")
+            row.host, row.pid = socket.gethostname(), os.getpid()
             self._prolong(row)
         self._begin(before_s)
 
@@ -137,6 +122,7 @@ class ControlLease:
             self._take(session, row, "handed over", why, to=to)
             self._prolong(row)  # for the time that the other one needs to notice
         self._end()
+        self._lose(f"handed over to {to}")
         return to
 
     def break_glass(self, why: str) -> None:
@@ -153,6 +139,10 @@ class ControlLease:
                 self._take(session, row, "broken", why)
             self._prolong(row)
         self._begin(before_s)
+
+    def stop_renewing(self) -> None:
+        """Leave the lease as it is, for another one of the same name to go on with."""
+        self._end()
 
     def release(self) -> None:
         """Give the lease back; not having it is fine."""
@@ -187,6 +177,8 @@ class ControlLease:
                 asked, why, lost = "", "", f"{row.holder or 'nobody'} has it now"
         if not lost:
             self._renewed_s = before_s  # from before the commit on: this kernel stops before the others may start
+            if self._late:
+                self._hold("")
         elif self._renewed_s is not None:
             self._lose(lost)
             return
@@ -216,16 +208,23 @@ class ControlLease:
                 self.renew()
             except DBAPIError as error:
                 logger.warning("the control lease could not be renewed: %s", error.orig)
-                if not self.held and self._renewed_s is not None:
-                    self._lose("it could not be renewed in time")
+                if not self.held and not self._late and self._renewed_s is not None:
+                    self._hold("the control lease could not be renewed in time: the store is away")
             if self._renewed_s is None:
                 return
 
+    def _hold(self, why: str) -> None:
+        """Stop commanding for as long as nobody knows who may; the guardian stays: nobody else has one yet."""
+        self._late = bool(why)
+        logger.log(logging.ERROR if why else logging.WARNING, "%s", why or "the control lease is renewed again")
+        if self._on_held is not None:
+            self._on_held(why)
+
     def _lose(self, why: str) -> None:
-        self._renewed_s = None
+        self._renewed_s, self._late = None, False
         logger.error("this kernel does not command any more: %s", why)
-        if self._on_lost is not None:
-            self._on_lost(why)
+        if self._on_taken is not None:
+            self._on_taken(why)
 
     @contextmanager
     def _writing(self) -> Generator[tuple[Session, Lease]]:
@@ -253,19 +252,3 @@ class ControlLease:
     def _record(self, session: Session, what: str, holder: str, why: str) -> None:
         now = datetime.now(UTC)
         session.add(LeaseEvent(time=now, name=NAME, what=what, by=self.me, holder=holder, reason=why))
-
-
-def _lapsed(row: Lease) -> str:
-    """Say why a lease is not in force any more, or nothing."""
-    if row.expires is None or row.expires < datetime.now(UTC):
-        return "it was not renewed in time"
-    if row.pid and row.host == socket.gethostname() and not psutil.pid_exists(row.pid):
-        return f"process {row.pid} is gone"
-    return ""
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        return str(os.getuid())

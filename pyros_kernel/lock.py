@@ -43,7 +43,9 @@ class Held(Exception):
 
     def __init__(self, directory: Path, holder: Holder | None) -> None:
         self.holder = holder
-        stop = "stop it there (obs.stop(), or restart its kernel)"
+        stop = (
+            "look on (obs.watch()) or take over (obs.take_over(why)), stop it there (obs.stop(), or restart its kernel)"
+        )
         if holder is not None and holder.host == socket.gethostname():
             stop += f", end it with `kill {holder.pid}`"
         super().__init__(
@@ -85,7 +87,7 @@ class DataLock:
         holder = Holder(
             os.getpid(),
             socket.gethostname(),
-            _user(),
+            user_name(),
             datetime.now(UTC).isoformat(timespec="seconds"),
             self._what,
         )
@@ -156,7 +158,8 @@ def _lock(file: int) -> bool:
     return False
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Name who runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user need not have a name

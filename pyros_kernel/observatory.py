@@ -23,8 +23,8 @@ from pyros_kernel.alert_desk import AlertDesk
 from pyros_kernel.clock import Clock
 from pyros_kernel.devices import NEVER_ASKED, Devices
 from pyros_kernel.drill import Drill
-from pyros_kernel.lease import ControlLease
-from pyros_kernel.lock import DataLock
+from pyros_kernel.lease import ControlLease, LeaseHeld
+from pyros_kernel.lock import DataLock, Held
 from pyros_kernel.night_run import NightRun
 from pyros_kernel.opening import (
     agent_config_for,
@@ -45,8 +45,9 @@ from pyros_kernel.simulation import SimulatorProcess
 from pyros_kernel.snapshot import Snapshot
 from pyros_kernel.store import Site, Store
 from pyros_kernel.task_desk import TaskDesk
-from pyros_kernel.tasks.context import write_context
+from pyros_kernel.tasks.context import Context, read_context, write_context
 from pyros_kernel.view import View
+from pyros_kernel.watching import Watching
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ _NOTHING = Snapshot(
     verdict=None,
 )
 _READY_REAL_S = 10.0
+_AGAIN_REAL_S = 0.3
 
 
 def _what_runs_here() -> str:
@@ -123,6 +125,9 @@ class Observatory:
         self._host: AgentHost | None = None
         self._view: View | None = None
         self._lease: ControlLease | None = None
+        self._watching: Watching | None = None
+        self._last: Context | None = None  # what ran here before it stepped down
+        self._me = ""  # the name under which it holds a lease, once it has one
         self.guardian: Guarded | None = None
         self._wishes = Wishes()
         self._defects: tuple[str, ...] = ()
@@ -138,7 +143,7 @@ class Observatory:
     def start(self) -> Observatory:
         """Open the store, reach the devices (or start simulators), and start the agents; twice is once.
 
-        :raises Held: if another observatory works in this data directory; says who
+        :raises Held: if another observatory works in this data directory; says who (:meth:`watch` looks on)
         :raises LeaseHeld: if another kernel commands this observatory from elsewhere; says who, and since when
         """
         with self._changing:
@@ -148,6 +153,7 @@ class Observatory:
                 lock = DataLock(self.settings.data, what=_what_runs_here())
                 lock.acquire()
                 stack.callback(lock.release)
+                self._look_away()
                 if self._fresh:
                     set_aside(self.settings.data)
                 store = Store.open(self.settings.database_url)
@@ -155,7 +161,10 @@ class Observatory:
                 site = first_fixtures(store, self._fixtures)
                 clock = clock_for(site, self._night, self._start, self._speed)
                 self._wishes = Wishes()
-                self._lease = ControlLease(store, _what_runs_here(), on_lost=self._lose_command)
+                self._lease = ControlLease(
+                    store, _what_runs_here(), on_taken=self._lose_command, on_held=self._hold_command, me=self._me
+                )
+                self._me = self._lease.me
                 self._lease.acquire()
                 stack.callback(self._lease.release)
                 addresses = self._start_simulators(stack, store, site, clock)
@@ -179,8 +188,12 @@ class Observatory:
             return self
 
     def stop(self) -> None:
-        """End what runs, park, close, stop the agents and simulators, close the store; twice is once."""
+        """End what runs, park, close, stop the agents and simulators, close the store; twice is once.
+
+        One that only watches stops watching.
+        """
         with self._changing:
+            self._look_away(release=True)
             if self._stack is None:
                 return
             stack, self._stack = self._stack, None
@@ -189,6 +202,52 @@ class Observatory:
                 stack.close()
             finally:
                 self._services = self._host = self._view = None
+
+    def watch(self) -> Observatory:
+        """Look on while another kernel commands: panels and snapshots work, commands are refused by name.
+
+        ``obs.lease.ask(why)`` asks for it, :meth:`take_over` takes it.
+
+        :raises NoNight: if nobody observed in this data directory yet
+        """
+        with self._changing:
+            if not self.running and self._watching is None:
+                self._watching = Watching(self.settings, _what_runs_here(), self._me, self._last)
+                self._me = self._watching.lease.me
+                atexit.register(self.stop)
+            return self
+
+    def take_over(self, why: str, timeout_s: float = 60.0) -> Observatory:
+        """Take command from whoever has it, and start here; recorded with the reason.
+
+        The other kernel is told, gives the data directory back, and watches from then on.
+
+        :param timeout_s: real seconds that may take
+        :raises ValueError: without a reason
+        :raises Held: if the other one does not give the data directory back in time, as when it hangs; says who it is
+        """
+        with self._changing:
+            if self.running:
+                return self
+            lease = self.watch().lease
+            try:
+                lease.acquire()
+            except LeaseHeld:
+                lease.break_glass(why)
+            deadline = time.monotonic() + timeout_s
+            while True:
+                try:
+                    return self.start()
+                except Held:
+                    if time.monotonic() > deadline:
+                        lease.release()
+                        raise
+                time.sleep(_AGAIN_REAL_S)
+
+    @property
+    def watching(self) -> bool:
+        """Whether it only looks on."""
+        return self._watching is not None
 
     def check(self) -> None:
         """Raise if anything went wrong in the background since the start.
@@ -242,9 +301,11 @@ class Observatory:
 
         :raises NotStarted: if the observatory is not started
         """
-        if self._services is None:
-            raise NotStarted("the observatory is not started: call obs.start() first")
-        return self._services
+        if self._services is not None:
+            return self._services
+        if (watching := self._watching) is not None:
+            return watching.services
+        raise NotStarted("the observatory is not started: call obs.start() first")
 
     @property
     def clock(self) -> Clock:
@@ -270,9 +331,11 @@ class Observatory:
 
         :raises NotStarted: if the observatory is not started
         """
-        if self._services is None or self._lease is None:
-            raise NotStarted("the observatory is not started: call obs.start() first")
-        return self._lease
+        if self._services is not None and self._lease is not None:
+            return self._lease
+        if (watching := self._watching) is not None:
+            return watching.lease
+        raise NotStarted("the observatory is not started: call obs.start() first")
 
     @property
     def alerts(self) -> AlertDesk:
@@ -304,8 +367,12 @@ class Observatory:
 
     def snapshot(self) -> Snapshot:
         """Give the whole observatory at one moment, cheaply; an empty picture if it is not started."""
-        view = self._view
+        view = self._view or self._watching
         return view.snapshot() if view is not None else _NOTHING
+
+    def commanded_by(self) -> str:
+        """Say who commands instead of this kernel; empty if it does."""
+        return "" if self.lease.held else str(self.lease.view())
 
     def panel(self, name: str = "night") -> Any:
         """Show a panel; as often and in as many places as you like.
@@ -357,6 +424,34 @@ class Observatory:
         self._wishes.lost = why
         if self.guardian is not None:
             self.guardian.relieve()  # whoever commands now has a guardian of his own
+        # Not in the lease's own thread, which the stop ends.
+        threading.Thread(target=self._step_down, name="pyros-step-down", daemon=True).start()
+
+    def _step_down(self) -> None:
+        """Give ports and data directory to whoever commands now, leave dome and telescope as they are, and watch."""
+        try:
+            with self._changing:
+                if self.running:
+                    self._last = read_context(self.settings.data)
+                    self.stop()
+                    self.watch()
+        except Exception:  # nobody waits for this thread: the log has it
+            logger.exception("stepping down failed")
+
+    def _hold_command(self, why: str) -> None:
+        self._wishes.lost = why
+
+    def _look_away(self, *, release: bool = False) -> None:
+        """Stop watching; a lease that was taken meanwhile is given back, or left for the start to go on with."""
+        watching, self._watching = self._watching, None
+        if watching is None:
+            return
+        atexit.unregister(self.stop)
+        if release:
+            watching.lease.release()
+        else:
+            watching.lease.stop_renewing()
+        watching.close()
 
     def _collect_defects(self, services: Services) -> None:
         self._defects = tuple(services.logbook.defects)
@@ -373,7 +468,5 @@ class Observatory:
         logger.warning("not every agent and device is ready after %.0f s; the panel shows which", _READY_REAL_S)
 
     def _tell(self, message: str, payload: Mapping[str, Any] | None = None) -> None:
-        if not self.running:
-            raise NotStarted("the observatory is not started: call obs.start() first")
         self.lease.check(message.lower())
         Sender.send_to(Agent.MAJORDOME, message, dict(payload or {}), config=self._config)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pyros_kernel.lease_view import LeaseView
 from pyros_kernel.safety import Rule, Verdict
 
 
@@ -238,6 +239,7 @@ class Snapshot:
     :param timezone: of the site, as in the IANA database
     :param moon_curve: (unix seconds, altitude in degrees) through the night
     :param rules: the safety rules the verdict is made of
+    :param lease: who commands; None before the store was asked
     """
 
     time_s: float
@@ -268,3 +270,4 @@ class Snapshot:
     tasks: tuple[TaskView, ...] = ()
     plan: PlanView | None = None
     quotas: tuple[QuotaView, ...] = ()
+    lease: LeaseView | None = None

@@ -6,17 +6,19 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from pyros_kernel import describe
-from pyros_kernel.agents import AgentHost
+from pyros_kernel.lease_view import LeaseView
 from pyros_kernel.services import Services
-from pyros_kernel.snapshot import AlertView, DeviceView, ImageView, NightView, Snapshot, TaskView
+from pyros_kernel.snapshot import AgentView, AlertView, DeviceView, ImageView, NightView, Snapshot, TaskView
 from pyros_kernel.store import (
     Alert,
     Image,
+    Lease,
     Night,
 )
 from pyros_kernel.view_schedule import ScheduleLook
@@ -41,15 +43,24 @@ class _Said:
     read_s: float
 
 
+class Agents(Protocol):
+    """Who can be asked about the agents."""
+
+    def views(self) -> tuple[AgentView, ...]:
+        """Show every agent."""
+        ...
+
+
 class View:
     """Take snapshots of a running observatory; thread-safe."""
 
-    def __init__(self, services: Services, host: AgentHost) -> None:
+    def __init__(self, services: Services, host: Agents) -> None:
         self._services, self._host = services, host
         self._lock = threading.Lock()
         self._read_real_s = 0.0
         self._night: NightView | None = None
         self._alerts: tuple[AlertView, ...] = ()
+        self._lease: LeaseView | None = None
         self._images: dict[str, ImageView] = {}
         self._words: dict[str, _Said] = {}
         self._sky = SkyLook(services.sky, services.site.min_altitude_deg)
@@ -70,6 +81,7 @@ class View:
             night, alerts, schedule = self._night, self._alerts, self._schedule
             placed, rejected, plan, quotas = schedule.placed, schedule.rejected, schedule.plan, schedule.quotas
             images, weather, tasks = tuple(self._images.values()), self._weather.strips, self._tasks
+            lease = self._lease
         return Snapshot(
             time_s=now_s,
             taken_real_s=now_real_s,
@@ -99,6 +111,7 @@ class View:
             tasks=tasks,
             plan=plan,
             quotas=quotas,
+            lease=lease,
         )
 
     def _devices(self, now_s: float) -> tuple[DeviceView, ...]:
@@ -145,6 +158,7 @@ class View:
             self._schedule.read(session, night)
             self._weather.read(session, now_s)
             self._tasks = read_tasks(session)
+            self._lease = LeaseView.of(session.scalar(select(Lease)))
             alerts = session.scalars(
                 select(Alert).order_by(Alert.id.desc()).limit(_LAST_ALERTS).options(joinedload(Alert.request))
             ).all()

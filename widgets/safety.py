@@ -29,9 +29,10 @@ def safety_html(snapshot: Snapshot) -> str:
     ordered = sorted(verdict.reasons, key=lambda r: (r.safety is Safety.SAFE, r.safety is Safety.UNKNOWN))
     tree = "".join(_leaf(reason) for reason in ordered)
     age = age_text(max(0.0, snapshot.time_s - verdict.time_s))
+    lease = "" if snapshot.lease is None else f'<p class="lease"><small>{esc(str(snapshot.lease))}</small></p>'
     return frame(
         "Safety",
-        f'<p class="verdict {safety_tone(verdict.safety)}">{esc(head)}</p><ul class="reasons">{tree}</ul>',
+        f'<p class="verdict {safety_tone(verdict.safety)}">{esc(head)}</p><ul class="reasons">{tree}</ul>{lease}',
         f"<small>judged {age} ago</small> {pill(safety_tone(verdict.safety), verdict.safety)}",
     )
 

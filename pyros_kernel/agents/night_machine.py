@@ -28,6 +28,7 @@ _STEP_REAL_S, _REST_REAL_S = 0.05, 0.25  # commands wake it
 _OPEN_BEFORE_DUSK_S = 1800.0  # the mirror takes the outside temperature before the first exposure
 _AFTER_DEFECT_REAL_S = 0.5  # a step that fails is tried again, but does not fill the log
 _HELD = "paused"  # how a hold begins that doesn't close the dome
+PAUSED_BY_HAND = f"{_HELD} by hand: "  # … and one that was asked for
 
 
 class NightMachine:
@@ -122,7 +123,7 @@ class NightMachine:
             return "missing: " + "; ".join(missing)
         if verdict.pausing:
             return f"{_HELD} by the weather: " + "; ".join(reason.text for reason in verdict.pausing)
-        return f"{_HELD} by hand: {self.wishes.paused}" if self.wishes.paused else ""
+        return PAUSED_BY_HAND + self.wishes.paused if self.wishes.paused else ""
 
     def _closed(self) -> None:
         if self.wishes.observe:

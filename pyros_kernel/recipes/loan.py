@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from instruments import InstrumentError, Shutter
+from pyros_kernel.agents.night_machine import PAUSED_BY_HAND
 from pyros_kernel.devices import Missing
 from pyros_kernel.recipes.alerts import waiting_alert
 from pyros_kernel.recipes.errors import RecipeInterrupted, Refused
@@ -24,7 +25,6 @@ from pyros_kernel.store import Night, NightStatus
 _ALERT_REAL_S = 0.4
 _BEGIN_REAL_S = 2.0  # obs.observe() in the line before may not have been acted on yet
 _ASK_AGAIN_REAL_S = 1.0  # the first wish may cross another one, and be lost
-_PAUSED_BY_HAND = "paused by hand: "  # how the night's machine writes a pause that was asked for
 _OVER = (NightStatus.CLOSING, NightStatus.CALIBRATING, NightStatus.CLOSED, NightStatus.DONE)
 
 
@@ -97,7 +97,7 @@ class NightLoan:
         """Let the night go on, unless somebody else holds it by now."""
         asked, self._asked = self._asked, False
         _, reason = self._night()
-        others = reason.startswith(_PAUSED_BY_HAND) and reason != _PAUSED_BY_HAND + self._mine
+        others = reason.startswith(PAUSED_BY_HAND) and reason != PAUSED_BY_HAND + self._mine
         if asked and self._resume is not None and not others:
             _tell(self._resume)
 
@@ -114,7 +114,7 @@ class NightLoan:
             return "waiting for the night to pause"
         if status is not NightStatus.PAUSED:
             return f"the night is {status}" + (f": {reason}" if reason else "")
-        if reason != _PAUSED_BY_HAND + self._mine:
+        if reason != PAUSED_BY_HAND + self._mine:
             return reason
         if self._shutter() is not Shutter.OPEN:
             self.give_back()  # held by this recipe the machine would not open again
@@ -129,8 +129,8 @@ class NightLoan:
         if status in (NightStatus.OPENING, NightStatus.OBSERVING) and not self._had:
             raise Refused(f"{self._mine} needs the dome closed, and the night is {status}: start it before or after")
         if status is NightStatus.WAITING:
-            if reason != _PAUSED_BY_HAND + self._mine:
-                if reason.startswith(_PAUSED_BY_HAND):
+            if reason != PAUSED_BY_HAND + self._mine:
+                if reason.startswith(PAUSED_BY_HAND):
                     return reason
                 self._ask()
                 return "waiting for the night to wait"

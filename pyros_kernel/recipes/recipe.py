@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, overload
@@ -17,6 +18,8 @@ from pyros_kernel.recipes.run import RecipeRun
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.services import Services
 from pyros_kernel.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 class Host(Protocol):
@@ -33,6 +36,10 @@ class Host(Protocol):
 
     def resume(self) -> object:
         """Ask it to go on."""
+        ...
+
+    def commanded_by(self) -> str:
+        """Say who commands instead of this one; empty if it does."""
         ...
 
 
@@ -59,15 +66,20 @@ class Recipe:
         """Run as a part of another recipe."""
         return self.function(steps, *args, **kwargs)
 
-    def start(self, host: Host | Services, *, run_id: int | None = None, **arguments: Any) -> RecipeRun:
-        """Start it, and return at once.
+    def start(self, host: Host | Services, *, run_id: int | None = None, **arguments: Any) -> Any:
+        """Start it, and return at once; where another kernel commands, rehearse it instead.
 
         :param host: the observatory; bare services in a worker, where the night can't be asked to pause
         :param run_id: of a run to go on with; its done steps are not done again
         :param arguments: objects, or text as on the command line
+        :return: a :class:`RecipeRun`; of a rehearsal, which takes seconds, its
+            :class:`~pyros_kernel.recipes.rehearsal.Timeline`
         :raises BadArgument: naming the argument and what would do
         :raises Refused: if another recipe has the telescope
         """
+        if not isinstance(host, Services) and (other := host.commanded_by()):
+            logger.warning("recipe %s is rehearsed, nothing moves: %s", self.name, other)
+            return self.rehearse(host, **arguments)
         return self.launch(host, arguments, run_id=run_id)
 
     def launch(

@@ -97,14 +97,18 @@ def services() -> Services:
     if _opened.services is None or context != _opened.context:
         if _opened.services is not None:
             _opened.services.devices.disconnect()
-        _opened.services, _opened.context = _open(settings, context), context
+        _opened.services, _opened.context = open_for(settings, place.store(), context), context
     for name in _opened.services.devices.members:
         _opened.services.devices.refresh(name)
     return _opened.services
 
 
-def _open(settings: Settings, context: Context | None) -> Services:
-    store = place.store()
+def open_for(settings: Settings, store: Store, context: Context | None) -> Services:
+    """Open services beside those of the running observatory: the same store, own links to the same instruments.
+
+    :param context: of the running observatory; None for real instruments, where their rows say
+    :raises NoNight: if neither the observatory nor the store says which night it is
+    """
     clock = Clock() if context is None else Clock.from_words(context.clock)
     with store.session(read_only=True) as session:
         site = session.scalars(select(Site)).one()

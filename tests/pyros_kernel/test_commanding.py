@@ -14,8 +14,11 @@ from sqlalchemy.exc import OperationalError
 from instruments import Shutter
 from pyros_kernel import Observatory
 from pyros_kernel.lease import ControlLease, LeaseHeld, NotCommanding
+from pyros_kernel.lock import Held
 from pyros_kernel.observatory import Defects
+from pyros_kernel.recipes.standard.calibration import take_bias
 from pyros_kernel.safety.guardian.line import Line
+from pyros_kernel.store import Store
 from tests.waiting import status, until
 
 
@@ -53,25 +56,55 @@ def test_a_guardian_that_is_killed_is_replaced_and_the_night_goes_on(obs: Observ
     assert status(obs) == "observing" and shutter(obs) is Shutter.OPEN
 
 
-def test_who_lost_the_lease_is_refused_by_name_and_keeps_its_hands_off(obs: Observatory) -> None:
-    line = Line("dome", obs.services.devices.members["dome"].instrument.address, 2.0)
-    other = ControlLease(obs.store, "headless")
+def journal(data: Path) -> list[str]:
+    return [json.loads(text)["what"] for text in (data / "log" / "guardian.log").read_text().splitlines()]
+
+
+def test_who_lost_the_lease_is_refused_by_name_keeps_its_hands_off_and_watches(
+    obs: Observatory, caplog: pytest.LogCaptureFixture
+) -> None:
+    theirs = Store.open(obs.settings.database_url)
+    other = ControlLease(theirs, "headless")
     with pytest.raises(LeaseHeld, match=rf"process {os.getpid()} .* commands since"):
         other.acquire()
+    other.break_glass("the first one answers nobody")
+    obs.lease.renew()
+    with pytest.raises(NotCommanding, match=r"^observe refused: .*\(headless\)"):
+        obs.observe()
+    with pytest.raises(NotCommanding, match=r"^abort refused"):
+        obs.abort()
+    until(lambda: obs.watching, "it watches", 60.0)
+    with pytest.raises(NotCommanding, match=r"^observe refused: .*\(headless\)"):
+        obs.observe()
+    assert "(headless)" in str(obs.snapshot().lease)
+    assert journal(obs.settings.data)[-1] == "relieved" and "closing" not in journal(obs.settings.data)
+    assert not [r for r in caplog.records if r.message.startswith("closing:")], "the dome is the other one's"
+    other.release()
+    theirs.close()
+
+
+def test_a_second_one_watches_is_refused_by_name_rehearses_and_takes_over(obs: Observatory) -> None:
+    second = Observatory(obs.settings.data, start="2022-09-30T08:30:00", speed=100)
+    with pytest.raises(Held, match=rf"process {os.getpid()} .*watch"):
+        second.start()
     try:
-        other.break_glass("the first one answers nobody")
-        obs.lease.renew()
-        with pytest.raises(NotCommanding, match=r"^observe refused: .*\(headless\)"):
-            obs.observe()
-        with pytest.raises(NotCommanding, match=r"^abort refused"):
-            obs.abort()
-        until(lambda: status(obs) == "paused", "it pauses")
-        assert line.ask("GET", "STATUS")["shutter"] == "open", "the dome is the other one's"
-        log = [json.loads(text) for text in (obs.settings.data / "log" / "guardian.log").read_text().splitlines()]
-        assert log[-1]["what"] == "relieved"
+        second.watch()
+        until(lambda: any(s.status == "executing" for s in second.snapshot().placed), "it sees the running sequence")
+        until(lambda: (v := second.snapshot().verdict) is not None and v.safe, "it judges by its own links")
+        until(lambda: any(d.connected for d in second.snapshot().devices), "it sees the devices")
+        with pytest.raises(NotCommanding, match=rf"^stop night refused: .*process {os.getpid()} \(program\)"):
+            second.stop_night()
+        second.lease.ask("my burst")
+        until(lambda: "asks for it: my burst" in str(obs.snapshot().lease), "the commander sees who asks")
+        timeline = take_bias.start(second, count=1)
+        assert timeline.recipe == "take_bias" and timeline.ok
+        assert status(obs) == "observing", "and nothing of it touched the real night"
+        second.take_over("the other one sleeps")
+        assert second.running and second.lease.held and not second.watching
+        until(lambda: obs.watching, "the first one watches", 60.0)
+        assert second.lease.me in str(obs.snapshot().lease)
     finally:
-        line.close()
-        other.release()
+        second.stop()
 
 
 def test_a_night_whose_store_is_away_closes_in_rain_by_itself(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from pyros_kernel.lease import ControlLease, LeaseHeld, NotCommanding
 from pyros_kernel.store import LeaseEvent, Store
@@ -73,7 +74,7 @@ def test_it_is_asked_for_and_handed_over(make: Make, store: Store) -> None:
 
 def test_a_broken_glass_is_recorded_and_noticed(make: Make, store: Store) -> None:
     lost: list[str] = []
-    one, other = ControlLease(store, lasts_real_s=0.3, on_lost=lost.append), make()
+    one, other = ControlLease(store, lasts_real_s=0.3, on_taken=lost.append), make()
     one.acquire()
     with pytest.raises(ValueError, match="needs a reason"):
         other.break_glass(" ")
@@ -101,6 +102,37 @@ def test_a_holder_that_can_not_renew_stops_commanding_and_its_lease_lapses(make:
 
     until(takes, "it lapses for the others too, a moment after its holder stopped")
     assert ("lapsed", "it was not renewed in time") in events(store)
+    one.release()
+
+
+def test_a_holder_whose_store_is_away_says_so_and_goes_on_once_it_is_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else has the lease then, nor a guardian: this is not the moment to give either away."""
+    taken: list[str] = []
+    held: list[str] = []
+    one = ControlLease(store, lasts_real_s=0.3, on_taken=taken.append, on_held=held.append)
+    one.acquire()
+
+    def away(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT", {}, OSError("the database system is shutting down"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "session", away)
+        until(lambda: held, "it says so")
+        assert "could not be renewed" in held[0] and not one.held
+    until(lambda: held[1:], "it commands again")
+    assert held[1] == "" and one.held and not taken
+    one.release()
+
+
+def test_who_hands_over_is_told_like_who_is_robbed(store: Store, make: Make) -> None:
+    taken: list[str] = []
+    one, other = ControlLease(store, on_taken=taken.append), make()
+    one.acquire()
+    other.ask("my burst")
+    one.hand_over()
+    assert taken == [f"handed over to {other.me}"]
     one.release()
 
 
