@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from sqlalchemy import select
 from drill.measured import Measured
 from drill.place import Late, journal, until
 from pyros_kernel.safety.guardian.line import Line
-from pyros_kernel.store import Alert, Image, Sequence, SequenceStatus, Store
+from pyros_kernel.store import Alert, Image, Plan, Sequence, SequenceStatus, Store
 
 _CELL = """
 import ctypes, os, sys, time
@@ -76,6 +77,7 @@ def killed_nights(directory: Path, kills: int, dice: random.Random) -> list[Meas
     rows = Measured("… and no row is executing without somebody who executes it")
     images = Measured("… and every image of the store is on disk, every frame on disk in the store")
     alerts = Measured("… and no acknowledged alert is lost, nor there twice")
+    twice = Measured("… and no sequence is done twice: no plan has more images than it asks for")
     data, acknowledged, said = directory / "night", False, list[str]()
     for number in range(kills + 1):
         with _kernel(data, 0, f"2022-09-30T06:{number % 60:02d}:00") as kernel:
@@ -95,15 +97,24 @@ def killed_nights(directory: Path, kills: int, dice: random.Random) -> list[Meas
             finally:
                 os.kill(kernel.pid, signal.SIGKILL)
         _wait_for_the_guardian(data)
-        _check(data, number, rows, images, alerts, acknowledged=acknowledged)
+        _check(data, number, rows, images, alerts, twice, acknowledged=acknowledged)
     if not any(data.glob("*/images/*.fits")):
         images.violations.append("no image was taken at all: this proves nothing")
     if not acknowledged:
         alerts.violations.append("no alert was acknowledged: this proves nothing")
-    return [again, rows, images, alerts]
+    return [again, rows, images, alerts, twice]
 
 
-def _check(data: Path, number: int, rows: Measured, images: Measured, alerts: Measured, *, acknowledged: bool) -> None:
+def _check(
+    data: Path,
+    number: int,
+    rows: Measured,
+    images: Measured,
+    alerts: Measured,
+    twice: Measured,
+    *,
+    acknowledged: bool,
+) -> None:
     """Look at what a killed kernel left, as the next one finds it after its start."""
     from pyros_kernel import Observatory
 
@@ -115,10 +126,17 @@ def _check(data: Path, number: int, rows: Measured, images: Measured, alerts: Me
             executing = session.scalars(select(Sequence).where(Sequence.status == SequenceStatus.EXECUTING)).all()
             kept = {image.path for image in session.scalars(select(Image))}
             received = session.scalars(select(Alert)).all()
+            asked = {plan.id: plan.number_of_images for plan in session.scalars(select(Plan))}
+            took = Counter(image.plan_id for image in session.scalars(select(Image).where(Image.complete)))
     finally:
         store.close()
-    for measured in (rows, images, alerts):
+    for measured in (rows, images, alerts, twice):
         measured.runs += 1
+    twice.violations += [
+        f"kill {number + 1}: plan {plan} has {took[plan]} images, it asks for {wanted}"
+        for plan, wanted in asked.items()
+        if took[plan] > wanted
+    ]
     rows.violations += [f"kill {number + 1}: {s.name} executes" for s in executing]
     on_disk = {p.relative_to(data).as_posix() for p in data.glob("*/images/*.fits")}
     images.violations += [f"kill {number + 1}: {path} is only in one of the two" for path in sorted(kept ^ on_disk)]
