@@ -21,6 +21,7 @@ from pyros_kernel.store import Image, Plan, Sequence, SequenceStatus, Store
 _MINUTE_S = 60.0
 _NIGHT_REAL_S = 1800.0
 _DISK_MB = 48
+_LEAST_CUTS = 600  # a night has as many minutes
 _CUTS = ("drop", "half_open", "storm", "crash")
 
 
@@ -46,6 +47,8 @@ def disconnected_night(directory: Path, dice: random.Random, speed: float = 100.
             stop.set()
             cutter.join()
         ended.runs = frames.runs = len(cuts)
+        if len(cuts) < _LEAST_CUTS:
+            ended.violations.append(f"only {len(cuts)} links were cut: this proves nothing")
         if status != "done":
             ended.violations.append(f"the night is {status}")
         frames.violations += lost_or_twice(directory, obs.store)
