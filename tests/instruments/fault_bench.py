@@ -104,7 +104,7 @@ def drill(case: Case, device: Any, breaker: Breaker, drive: Drive) -> Outcome:
         began, limit_s, end = time.monotonic(), 2.0, "done"
         breaker.fault(case.fault)
         try:
-            if reader and "done" in seen.readers:
+            if reader and seen.readers == ("done",):
                 device.state(limit_s + SPARE_S)
             elif reader:
                 device.state()
