@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,7 @@ class BrokerSettings:
     :param broadcast_port: for subscribers; None for no such port
     :param remotes: (host, port) of brokers to listen to
     :param filters: XPath expressions, which each remote is asked to filter by
+    :param remote_filters: (host, port) → expressions that this remote is asked to filter by, besides ``filters``
     :param kafka: (librdkafka's settings, topics)
     :param watched: directories whose new files are taken
     """
@@ -44,6 +45,9 @@ class BrokerSettings:
     test_interval_s: float = 3600.0
     remotes: Sequence[tuple[str, int]] = ()
     filters: Sequence[str] = ()
+    remote_filters: Mapping[tuple[str, int], Sequence[str]] = field(
+        default_factory=dict[tuple[str, int], Sequence[str]]
+    )
     authors: Allowed = EVERYONE
     subscribers: Allowed = EVERYONE
     plugins: dict[str, Plugin] = field(default_factory=dict[str, Plugin])
@@ -125,7 +129,7 @@ class Broker:
                     self.receive_all,
                     self.pass_on,
                     local_ivo=settings.local_ivo,
-                    filters=settings.filters,
+                    filters=(*settings.filters, *settings.remote_filters.get((host, port), ())),
                 )
                 self._receiver.add(remote)
             self._receiver.start()

@@ -27,6 +27,14 @@ def _remote(text: str) -> tuple[str, int]:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
 @click.option("--remote", "remotes", multiple=True, metavar="HOST[:PORT]", help="Subscribe to this broker; repeat.")
 @click.option("--filter", "filters", multiple=True, metavar="XPATH", help="Ask remotes to filter; repeat.")
+@click.option(
+    "--remote-filter",
+    "remote_filters",
+    multiple=True,
+    nargs=2,
+    metavar="HOST[:PORT] XPATH",
+    help="Ask this one --remote to filter; repeat.",
+)
 @click.option("--local-ivo", default=None, help="Own identity, ivo://…; needed with either port.")
 @click.option("--author-whitelist", multiple=True, metavar="NETWORK", help="Networks of authors; all if left out.")
 @click.option("--subscriber-whitelist", multiple=True, metavar="NETWORK", help="Networks of subscribers; all.")
@@ -49,6 +57,7 @@ def broker(
     host: str,
     remotes: tuple[str, ...],
     filters: tuple[str, ...],
+    remote_filters: tuple[tuple[str, str], ...],
     local_ivo: str | None,
     author_whitelist: tuple[str, ...],
     subscriber_whitelist: tuple[str, ...],
@@ -76,6 +85,11 @@ def broker(
         raise click.UsageError("nothing to do: give --receive, --broadcast, --remote, --kafka or --watch")
     if (receives or broadcasts) and not local_ivo:
         raise click.UsageError("--local-ivo is needed: under this name it answers, such as ivo://my.institute/broker")
+    addresses, of_remotes = [_remote(text) for text in remotes], dict[tuple[str, int], tuple[str, ...]]()
+    for text, expression in remote_filters:
+        if (address := _remote(text)) not in addresses:
+            raise click.UsageError(f"--remote-filter {text}: there is no such --remote")
+        of_remotes[address] = (*of_remotes.get(address, ()), expression)
     own: list[tuple[str, plugins.Plugin]] = [(f"cmd-{i}", plugins.command(words)) for i, words in enumerate(commands)]
     if save_event or save_event_directory is not None:
         own.append(("save-event", plugins.saver(save_event_directory or Path())))
@@ -88,8 +102,9 @@ def broker(
             receive_port=(8098 if receive_port is None else receive_port) if receives else None,
             broadcast_port=(_PORT if broadcast_port is None else broadcast_port) if broadcasts else None,
             test_interval_s=broadcast_test_interval,
-            remotes=[_remote(text) for text in remotes],
+            remotes=addresses,
             filters=filters,
+            remote_filters=of_remotes,
             authors=Allowed(author_whitelist) if author_whitelist else EVERYONE,
             subscribers=Allowed(subscriber_whitelist) if subscriber_whitelist else EVERYONE,
             plugins=plugins.named(own),

@@ -303,6 +303,17 @@ def test_from_upstream_what_breaks_the_schema_is_kept(
     assert one.packet() == invalid
 
 
+def test_each_remote_has_filters_of_its_own(
+    broker: Callable[..., Broker], caster: Callable[..., Broadcaster], listener: Callable[..., Listener]
+) -> None:
+    first, second = caster(), caster()
+    remotes = [("127.0.0.1", first.port), ("127.0.0.1", second.port)]
+    tests, all_of_them = "/*[@role='test']", "//Param"
+    broker(remotes=remotes, filters=[tests], remote_filters={remotes[1]: [all_of_them]})
+    until(lambda: first.filters == [(tests,)], "the first knows its filter")
+    until(lambda: second.filters == [(tests, all_of_them)], "the second knows its two")
+
+
 def test_brokers_in_a_ring_pass_a_packet_once(broker: Callable[..., Broker], listener: Callable[..., Listener]) -> None:
     first = broker()
     second = broker(remotes=[("127.0.0.1", subscriber(first))])
