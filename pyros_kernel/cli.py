@@ -193,10 +193,10 @@ def loaddata(settings: Settings, file: Path) -> None:
         store.close()
 
 
-@main.command()
+@main.command(context_settings={"help_option_names": ["--help"]})  # -h is the host, as with comet-sendvo
 @click.option("-f", "--file", type=click.File("rb"), default="-", help="The packet; standard input if left out.")
-@click.option("--host", default="localhost", show_default=True)
-@click.option("--port", type=int, default=8098, show_default=True)
+@click.option("-h", "--host", default="localhost", show_default=True)
+@click.option("-p", "--port", type=int, default=8098, show_default=True)
 def sendvo(file: IO[bytes], host: str, port: int) -> None:
     """Send a VOEvent to a broker's author port; exit status 1 if it was refused."""
     from pyros_kernel.alerts import NotDelivered, send
