@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from instruments import Camera, Dome, Instrument, InstrumentError, NotConnected, Plc, SafetyMonitor, Telescope
+from instruments import Camera, Dome, Focuser, Instrument, InstrumentError, NotConnected, Plc, SafetyMonitor, Telescope
 from instruments.connect import open_instrument
 from instruments.reconnect import Backoff
 from instruments.together import NotAllConnected, connect_all, tree
@@ -92,6 +92,14 @@ class Devices:
         :raises Missing: if the store has none
         """
         return self._the(GatedDome)
+
+    @property
+    def focuser(self) -> Focuser:
+        """The focuser.
+
+        :raises Missing: if the store has none that can be reached
+        """
+        return self._the(Focuser)
 
     @property
     def plc(self) -> Plc:

@@ -20,7 +20,7 @@ from pyros_kernel.agents.scheduler import Scheduler
 from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.clock import Clock
 from pyros_kernel.devices import Devices
-from pyros_kernel.images import ImageArchive, sweep
+from pyros_kernel.images import ImageArchive, star_source, sweep
 from pyros_kernel.images.spare import bring_back
 from pyros_kernel.logbook import Logbook
 from pyros_kernel.safety import SafetyWatch, read_rules
@@ -115,7 +115,7 @@ def open_services(
 ) -> Services:
     """Open what agents and tasks need; ``stack`` closes it again.
 
-    :param addresses: name → address of devices that are not where their rows say
+    :param addresses: name → address of devices that are not where their rows say, and of the ``simulator`` itself
     """
     logbook = Logbook(clock, settings.data / "log" / "pyros.log")
     logbook.open()
@@ -142,6 +142,7 @@ def open_services(
         night_id=_night(store, site, sky),
         night_name=sky.name,
         started=(clock.unix_s(), time.monotonic()),
+        stars=star_source(settings.data, addresses.get("simulator", "")),
     )
     recover(services)
     bring_back(services.archive)

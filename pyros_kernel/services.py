@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pyros_kernel.clock import Clock
 from pyros_kernel.devices import Devices
-from pyros_kernel.images import ImageArchive
+from pyros_kernel.images import ImageArchive, StarSource
 from pyros_kernel.logbook import Logbook
 from pyros_kernel.safety import SafetyWatch
 from pyros_kernel.scheduling import Sky
@@ -23,6 +23,7 @@ class Services:
     :param night_id: the night that is observed
     :param sky: ephemeris of that night
     :param started: (unix seconds of the observatory, real ``time.monotonic()``) when it was started
+    :param stars: what a catalogue knows of a field, to find where an image points
     :param pointing: held by whoever decides about the next slew and sends it, so that work that was just
         cancelled can't send its own after an alert's
     """
@@ -39,4 +40,5 @@ class Services:
     night_id: int
     night_name: str
     started: tuple[float, float]
+    stars: StarSource
     pointing: threading.Lock = field(default_factory=threading.Lock)

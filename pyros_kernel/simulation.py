@@ -69,7 +69,7 @@ class SimulatorProcess:
     def start(self) -> dict[str, str]:
         """Start them; those that died start again on the ports that they had.
 
-        :return: device name → address
+        :return: device name → address; that of their control as ``simulator``
         :raises SimulatorError: if they are not ready in time
         """
         self.stop()
@@ -91,7 +91,7 @@ class SimulatorProcess:
         }
         self.control_address = addresses.pop("simulator")
         plc = next((address for address in addresses.values() if address.endswith("/PLC")), "")
-        return {**addresses, **dict.fromkeys(self._asking_plc if plc else (), plc)}
+        return {**addresses, "simulator": self.control_address, **dict.fromkeys(self._asking_plc if plc else (), plc)}
 
     def control(self) -> SimulatorControl:
         """Give the control of the simulators, to make weather and trouble; connect it, and disconnect it after."""

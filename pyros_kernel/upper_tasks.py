@@ -7,37 +7,68 @@ nothing from above.
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pyros_kernel.tasks.application import app
 from pyros_kernel.tasks.place import settings
 
-RECIPES = "pyros.recipes"  # the group of entry points in which recipes are found by name
-
-
-class UnknownRecipe(Exception):
-    """There is no recipe of that name; says which there are."""
+if TYPE_CHECKING:
+    from pyros_kernel.services import Services
 
 
 @app.task(name="system_pause", goes_to="system_q", rerun=True, time_limit=30)
 def system_pause(reason: str = "by a task") -> str:
     """Tell the Majordome to interrupt what runs and hold."""
-    from pyros_kernel.agents import Agent, AgentConfig, Sender
-    from pyros_kernel.agents.majordome import Majordome
-
-    config = AgentConfig.read(settings().agent_config)
-    try:
-        Sender.send_to(Agent.MAJORDOME, Majordome.MSG_PAUSE, {"reason": reason}, config=config)
-    finally:
-        Sender.close()  # the next pause may be days away
+    tell_majordome(settings().agent_config, "Pause", {"reason": reason})
     return reason
 
 
-@app.task(name="run_recipe", goes_to="recipe_q", grace_s=30.0)
-def run_recipe(name: str, arguments: dict[str, Any] | None = None) -> Any:
-    """Run a recipe by its name, with JSON arguments; gives what it gives."""
-    found = {entry.name: entry for entry in entry_points(group=RECIPES)}
-    if name not in found:
-        raise UnknownRecipe(f"no recipe {name!r}; there are: {', '.join(sorted(found)) or 'none yet'}")
-    return found[name].load()(**(arguments or {}))
+@app.task(name="run_recipe", goes_to="recipe_q", bind=True, gentle=True, grace_s=30.0)
+def run_recipe(self: Any, name: str, arguments: dict[str, Any] | None = None, run_id: int | None = None) -> Any:
+    """Run a recipe by its name, with JSON arguments, or go on with one of the queue; gives what it gives."""
+    from pyros_kernel.recipes import find, resume
+    from pyros_kernel.tasks.context import services
+
+    here = Elsewhere(services())
+    run = find(name).launch(here, arguments or {}) if run_id is None else resume(here, run_id)
+    with self.cancellation.calling(lambda: run.abort(self.cancellation.reason)):
+        return run.wait()
+
+
+class Elsewhere:
+    """The observatory as a recipe in a worker sees it: its own links, and the Majordome by messages.
+
+    :param services: the worker's
+    """
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+
+    def pause(self, reason: str) -> None:
+        """Ask the night to hold.
+
+        :raises Exception: if the Majordome can't be reached
+        """
+        tell_majordome(self.services.settings.agent_config, "Pause", {"reason": reason})
+
+    def resume(self) -> None:
+        """Ask it to go on."""
+        tell_majordome(self.services.settings.agent_config, "Resume", {})
+
+    def commanded_by(self) -> str:
+        """Say nothing: a worker works for whoever sent the task."""
+        return ""
+
+
+def tell_majordome(agent_config: Path, message: str, payload: dict[str, Any]) -> None:
+    """Send the Majordome a message, and learn that it came.
+
+    :param agent_config: the file that says where it listens
+    """
+    from pyros_kernel.agents import Agent, AgentConfig, Sender
+
+    try:
+        Sender.send_to(Agent.MAJORDOME, message, payload, config=AgentConfig.read(agent_config))
+    finally:
+        Sender.close()  # the next message may be days away

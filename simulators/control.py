@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from instruments.clock import Clock
 from instruments.pyros.values import iso_ms
 from simulators.device import Handler, Params, Refusal, Reply
 from simulators.player import Player, sensors_of, value_of
 from simulators.server import DevicePort
+from simulators.sky import stars_around
 from simulators.weather import Weather
 
 logger = logging.getLogger(__name__)
+
+_MOST_STARS = 100  # so many fit into a line of the language
 
 
 class SimulatorControl:
@@ -32,6 +37,7 @@ class SimulatorControl:
         """What serves each operation."""
         return {
             ("GET", "STATUS"): self._status,
+            ("GET", "STARS"): self._stars,
             ("SET", "WEATHER"): self._force,
             ("DO", "FAULT"): self._fault,
             ("DO", "HEAL"): self._heal,
@@ -69,6 +75,16 @@ class SimulatorControl:
                 "longitude": self._player.longitude_deg,
             }
         )
+
+    def _stars(self, params: Params) -> Reply:
+        ra_deg, dec_deg, radius_deg = (float(params[name]) for name in ("ra", "dec", "radius"))
+        stars = stars_around(ra_deg, dec_deg, radius_deg)
+        cosine = np.cos(np.radians(dec_deg))
+        east = (stars.ra_deg - ra_deg + 180) % 360 - 180
+        near = np.flatnonzero(np.hypot(east * cosine, stars.dec_deg - dec_deg) <= radius_deg)
+        chosen = near[np.argsort(stars.vis_mag[near], kind="stable")][:_MOST_STARS]
+        columns = {"ra": (stars.ra_deg, 5), "dec": (stars.dec_deg, 5), "mag": (stars.vis_mag, 2)}
+        return Reply({"stars": {name: np.round(c[chosen], d).tolist() for name, (c, d) in columns.items()}})
 
     def _force(self, params: Params) -> Reply:
         name = str(params["name"])

@@ -89,14 +89,16 @@ class View:
         telescope, dome, air = self._around.telescope, self._around.dome, self._around.air
         middle_s = unix_s + exposure_s / 2
         open_air = dome is None or dome.shutter_at(unix_s) == "open"
-        sees = telescope is not None and kind == "light" and open_air
+        # With the dome open a flat is one of the twilight sky; the lamp shines in the closed one.
+        of_the_sky = kind == "flat" and dome is not None and open_air
+        sees = telescope is not None and ((kind == "light" and open_air) or of_the_sky)
         ra, dec = telescope.true_deg(unix_s) if telescope and sees else (None, None)
         trail = telescope.trail_arcsec(unix_s, exposure_s) if telescope and sees else (0.0, 0.0)
         focuser, rotator = self._around.focuser, self._around.rotator
         return Scene(
             ra_deg=ra,
             dec_deg=dec,
-            lamp=kind == "flat",
+            lamp=kind == "flat" and not of_the_sky,
             exposure_s=exposure_s,
             seeing_arcsec=air.seeing_arcsec(middle_s) if air else _SEEING_ARCSEC,
             sky_mag=self._sky_mag(ra, dec, middle_s),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 from instruments.clock import Clock
 from instruments.errors import Rejected
@@ -40,6 +40,16 @@ class SimulatorControl:
     def status(self) -> Mapping[str, object]:
         """Read which devices listen, are muted or frozen, and what weather is forced."""
         return self._device.read(2.0)
+
+    def stars(self, ra_deg: float, dec_deg: float, radius_deg: float) -> Mapping[str, list[float]]:
+        """Read the brightest stars of the simulated sky around a place; ICRS degrees and magnitudes.
+
+        :param radius_deg: at most 1
+        :return: ``ra``, ``dec`` and ``mag``: a list of numbers each
+        """
+        return cast(
+            "Mapping[str, list[float]]", self._device.ask("GET", "STARS", ra_deg, dec_deg, radius_deg).values["stars"]
+        )
 
     def set_weather(self, name: str, value: float | bool | None) -> None:
         """Make the PLC report ``value``; None gives the quantity back to the simulation.

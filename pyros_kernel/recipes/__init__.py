@@ -2,12 +2,14 @@
 
 from pyros_kernel.recipes.by_name import enqueue, resume, run_by_name
 from pyros_kernel.recipes.errors import BadArgument, RecipeAborted, RecipeInterrupted, Refused, UnknownRecipe
+from pyros_kernel.recipes.host import Host
 from pyros_kernel.recipes.ledger import unfinished
 from pyros_kernel.recipes.loan import Needs
-from pyros_kernel.recipes.recipe import Host, Recipe, recipe
-from pyros_kernel.recipes.registry import find, recipes
+from pyros_kernel.recipes.recipe import Recipe
+from pyros_kernel.recipes.registry import find, recipe, recipes
 from pyros_kernel.recipes.run import RecipeRun, end_all, running
 from pyros_kernel.recipes.standard import (
+    autofocus,
     expose,
     follow_alert,
     mosaic,
@@ -16,6 +18,7 @@ from pyros_kernel.recipes.standard import (
     take_bias,
     take_darks,
     take_flats,
+    take_lamp_flats,
     time_series,
 )
 from pyros_kernel.recipes.steps import Steps
@@ -33,6 +36,7 @@ __all__ = [
     "Steps",
     "Target",
     "UnknownRecipe",
+    "autofocus",
     "end_all",
     "enqueue",
     "expose",
@@ -50,6 +54,7 @@ __all__ = [
     "take_bias",
     "take_darks",
     "take_flats",
+    "take_lamp_flats",
     "time_series",
     "unfinished",
 ]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyros_kernel.recipes.errors import Refused
+from pyros_kernel.recipes.host import Host
 from pyros_kernel.recipes.parameters import to_json
-from pyros_kernel.recipes.recipe import Host
 from pyros_kernel.recipes.registry import find
 from pyros_kernel.recipes.run import RecipeRun
 from pyros_kernel.services import Services

@@ -12,16 +12,17 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from pyros_kernel.recipes.errors import Refused
-from pyros_kernel.recipes.recipe import Recipe
 
 
-def as_file(recipe: Recipe) -> str:
+def as_file(name: str, function: Callable[..., Any]) -> str:
     """Write a module that makes the same recipe.
 
+    :param name: of the recipe
+    :param function: what it was made of
     :raises Refused: if something that it uses can't be taken along
     """
     written: dict[str, str] = {}
-    _function(recipe.function, written, recipe.name)
+    _function(function, written, name)
     return "\n".join(["from __future__ import annotations", *written.values()]) + "\n"
 
 
@@ -48,8 +49,8 @@ def _value(name: str, value: Any, written: dict[str, str], recipe: str) -> None:
     home, own = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     if isinstance(value, ModuleType):
         written[name] = f"import {value.__name__} as {name}"
-    elif isinstance(value, Recipe | FunctionType) and home == "__main__":
-        _function(value.function if isinstance(value, Recipe) else value, written, recipe)
+    elif home == "__main__" and isinstance(function := inspect.unwrap(value), FunctionType):  # a recipe wraps its own
+        _function(function, written, recipe)
     elif isinstance(own, str) and home not in (None, "__main__") and "<" not in own and "." not in own:
         written[name] = f"from {home} import {own} as {name}"
     else:

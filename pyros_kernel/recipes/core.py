@@ -36,6 +36,7 @@ class Core:
         self.ended = threading.Event()
         self.analysis = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pyros-recipe-analysis")
         self.held = ""
+        self.picture = ""  # SVG, of the run's handle
         self.expected, self.lasts_s, self.finished = 0, 0.0, 0
         self.began_s = services.clock.unix_s()
         self.pointed: tuple[float, float, Cancellation] | None = None

@@ -43,6 +43,11 @@ class Shown(Protocol):
         ...
 
     @property
+    def picture(self) -> str:
+        """What it drew last, as SVG."""
+        ...
+
+    @property
     def log(self) -> tuple[tuple[float, str], ...]:
         """Its last lines."""
         ...
@@ -57,7 +62,7 @@ def html(run: Shown) -> str:
         f'<div role="status" aria-label="recipe {escape(run.name)}">'
         f"<b>{escape(run.name)}</b> #{run.id} {escape(run.state)}{why} "
         f'<progress max="1" value="{run.progress:.3f}"></progress> {run.progress:.0%}{left}'
-        f'<div style="font-family: var(--jp-code-font-family, monospace); font-size: 90%">{lines}</div>'
+        f'<div style="font-family: var(--jp-code-font-family, monospace); font-size: 90%">{lines}</div>{run.picture}'
         "<small><code>run.pause()</code> <code>run.resume()</code> <code>run.abort('why')</code> "
         "<code>await run</code>; show <code>run</code> again for news</small></div>"
     )

@@ -1,4 +1,4 @@
-"""``@recipe``: a typed function that becomes something to start, rehearse, queue, and fill in as a form."""
+"""A recipe: a typed function made into something to start, rehearse, queue, and fill in as a form."""
 
 from __future__ import annotations
 
@@ -7,40 +7,21 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Any
 
 from pyros_kernel.recipes.core import Core
+from pyros_kernel.recipes.host import Host
 from pyros_kernel.recipes.ledger import take_up
 from pyros_kernel.recipes.loan import Free, Loan, Needs, NightLoan
 from pyros_kernel.recipes.parameters import Field, fields_of, read_arguments, to_json
-from pyros_kernel.recipes.registry import register
+from pyros_kernel.recipes.rehearsal import rehearse
 from pyros_kernel.recipes.run import RecipeRun
 from pyros_kernel.recipes.steps import Steps
+from pyros_kernel.recipes.timeline import Timeline
 from pyros_kernel.services import Services
 from pyros_kernel.store import Store
 
 logger = logging.getLogger(__name__)
-
-
-class Host(Protocol):
-    """The part of an observatory that a recipe needs."""
-
-    @property
-    def services(self) -> Services:
-        """Store, clock, devices and the rest."""
-        ...
-
-    def pause(self, reason: str) -> object:
-        """Ask the night to hold."""
-        ...
-
-    def resume(self) -> object:
-        """Ask it to go on."""
-        ...
-
-    def commanded_by(self) -> str:
-        """Say who commands instead of this one; empty if it does."""
-        ...
 
 
 class Recipe:
@@ -106,16 +87,13 @@ class Recipe:
         core = Core(self.name, services, ledger, self._loan(host, services), rehearsing=rehearsing)
         return RecipeRun(self.name, core, lambda steps: self.function(steps, **read))
 
-    def rehearse(self, host: Host | Services | None = None, **arguments: Any) -> Any:
+    def rehearse(self, host: Host | Services | None = None, **arguments: Any) -> Timeline:
         """Run it on an accelerated clock against simulators of its own, and give the timeline.
 
         :param host: the observatory whose site, devices and requests are taken; the fixture's if left out
         :param arguments: those of the recipe, and ``at`` (Time or ISO; the middle of the night if left out) and
             ``speed`` (200)
-        :return: a :class:`~pyros_kernel.recipes.rehearsal.Timeline`
         """
-        from pyros_kernel.recipes.rehearsal import rehearse
-
         return rehearse(self, host, arguments)
 
     def read(self, arguments: Mapping[str, Any], store: Store | None) -> dict[str, Any]:
@@ -135,28 +113,6 @@ class Recipe:
         if isinstance(host, Services):
             return NightLoan(services, self.needs, self.name, None, None)
         return NightLoan(services, self.needs, self.name, host.pause, host.resume)
-
-
-@overload
-def recipe(function: Callable[..., Any], /) -> Recipe: ...
-@overload
-def recipe(*, needs: Needs | str = Needs.SKY) -> Callable[[Callable[..., Any]], Recipe]: ...
-def recipe(
-    function: Callable[..., Any] | None = None, /, *, needs: Needs | str = Needs.SKY
-) -> Recipe | Callable[[Callable[..., Any]], Recipe]:
-    """Make a recipe of a typed function.
-
-    :param needs: ``sky`` (an open dome and the telescope), ``closed`` (the cameras, with the dome closed), or
-        ``nothing``
-    :raises TypeError: for a parameter that no form could ask for
-    """
-
-    def make(function: Callable[..., Any]) -> Recipe:
-        made = Recipe(function, Needs(needs))
-        register(made)
-        return made
-
-    return make if function is None else make(function)
 
 
 def _source(function: Callable[..., Any]) -> str:

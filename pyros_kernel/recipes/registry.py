@@ -1,26 +1,43 @@
-"""Recipes by name, and where they are found again after a crash or in another process."""
+"""``@recipe``, recipes by name, and where they are found again after a crash or in another process."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import Any, overload
 
 from pyros_kernel.recipes.errors import UnknownRecipe
-
-if TYPE_CHECKING:
-    from pyros_kernel.recipes.recipe import Recipe
+from pyros_kernel.recipes.loan import Needs
+from pyros_kernel.recipes.recipe import Recipe
 
 _STANDARD = "pyros_kernel.recipes.standard"
 _known: dict[str, Recipe] = {}
 
 
-def register(made: Recipe) -> None:
-    """Make a recipe known by its name; a later one of the same name takes its place, as in a notebook."""
-    _known[made.name] = made
+@overload
+def recipe(function: Callable[..., Any], /) -> Recipe: ...
+@overload
+def recipe(*, needs: Needs | str = Needs.SKY) -> Callable[[Callable[..., Any]], Recipe]: ...
+def recipe(
+    function: Callable[..., Any] | None = None, /, *, needs: Needs | str = Needs.SKY
+) -> Recipe | Callable[[Callable[..., Any]], Recipe]:
+    """Make a recipe of a typed function.
+
+    :param needs: ``sky`` (an open dome and the telescope), ``closed`` (the cameras, with the dome closed), or
+        ``nothing``
+    :raises TypeError: for a parameter that no form could ask for
+    """
+
+    def make(function: Callable[..., Any]) -> Recipe:
+        made = Recipe(function, Needs(needs))
+        _known[made.name] = made  # a later one of the same name takes its place, as in a notebook
+        return made
+
+    return make if function is None else make(function)
 
 
 def recipes() -> dict[str, Recipe]:
@@ -53,8 +70,6 @@ def _from(place: str, name: str) -> Recipe:
         module = _load_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except (ImportError, OSError) as error:
         raise UnknownRecipe(f"no recipe {name!r} in {place}: {error}") from error
-    from pyros_kernel.recipes.recipe import Recipe
-
     found = getattr(module, name, None)
     if not isinstance(found, Recipe):
         raise UnknownRecipe(f"{place} has no recipe {name!r}")

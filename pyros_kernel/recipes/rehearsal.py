@@ -7,22 +7,22 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from astropy.time import Time
 
 from pyros_kernel.clock import to_unix_s
 from pyros_kernel.recipes.carry import as_file
 from pyros_kernel.recipes.errors import Refused
+from pyros_kernel.recipes.host import Host
 from pyros_kernel.recipes.loan import Needs
 from pyros_kernel.recipes.parameters import to_json
-from pyros_kernel.recipes.recipe import Host, Recipe
 from pyros_kernel.recipes.timeline import Timeline
 from pyros_kernel.services import Services
 from pyros_kernel.settings import ROOT
-from pyros_kernel.store import dump
+from pyros_kernel.store import Store, dump
 
 SPEED = 200.0
 _MODULE = "pyros_kernel.recipe_rehearsal"  # above this room, so found by name
@@ -32,7 +32,20 @@ _TAKEN = ("common.Site", "common.Device", "common.Filter", "auth.User", "common.
 _ALERTS = ("common.Strategy", "common.Request", "common.Alert")
 
 
-def rehearse(recipe: Recipe, host: Host | Services | None, arguments: Mapping[str, Any]) -> Timeline:
+class Rehearsed(Protocol):
+    """What a rehearsal needs of a recipe."""
+
+    name: str
+    source: str
+    function: Callable[..., Any]
+    needs: Needs
+
+    def read(self, arguments: Mapping[str, Any], store: Store | None) -> dict[str, Any]:
+        """Make its arguments of what was given."""
+        ...
+
+
+def rehearse(recipe: Rehearsed, host: Host | Services | None, arguments: Mapping[str, Any]) -> Timeline:
     """Run a recipe against simulators of its own, on a fast clock.  Takes seconds, and blocks for them.
 
     :param host: the observatory whose site, devices and alerts are taken; those of the first fixture if None
@@ -48,7 +61,7 @@ def rehearse(recipe: Recipe, host: Host | Services | None, arguments: Mapping[st
         folder = Path(directory)
         source = recipe.source
         if not source:
-            (folder / "recipe.py").write_text(as_file(recipe), encoding="utf-8")
+            (folder / "recipe.py").write_text(as_file(recipe.name, recipe.function), encoding="utf-8")
             source = f"{folder / 'recipe.py'}:{recipe.name}"
         if services is not None:
             (folder / "store.json").write_text(dump(services.store, (*_TAKEN, *_ALERTS)), encoding="utf-8")
@@ -64,7 +77,7 @@ def rehearse(recipe: Recipe, host: Host | Services | None, arguments: Mapping[st
         return Timeline.from_json(_ask(order, folder / "said.txt"))
 
 
-def _moment_s(recipe: Recipe, services: Services | None, at: Time | str | None) -> float | None:
+def _moment_s(recipe: Rehearsed, services: Services | None, at: Time | str | None) -> float | None:
     if at is not None:
         return to_unix_s(Time(at, scale="utc"))
     if services is None:

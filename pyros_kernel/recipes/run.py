@@ -101,6 +101,11 @@ class RecipeRun:
         return self._core.log()
 
     @property
+    def picture(self) -> str:
+        """What it drew last, as SVG: a focus run its curve."""
+        return self._core.picture
+
+    @property
     def steps(self) -> list[RecipeStep]:
         """Its steps so far, as the store has them."""
         return self._core.ledger.steps()

@@ -16,7 +16,7 @@ from pyros_kernel.devices import Missing
 from pyros_kernel.recipes.core import Core
 from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted, Refused
 from pyros_kernel.recipes.target import Target
-from pyros_kernel.recipes.visible import why_not_up
+from pyros_kernel.recipes.visible import NIGHT_DEG, why_not_up
 from pyros_kernel.services import Services
 from pyros_kernel.store import StepStatus
 from pyros_kernel.tasks.exposing import analyse_or_log
@@ -35,10 +35,19 @@ class Steps:
     :param prefix: what the names of this part's steps begin with
     :param target: where the telescope must point while they run
     :param slew: name of the step that brings it there
+    :param sun_limit_deg: altitude of the Sun above which the target is not looked at
     """
 
-    def __init__(self, core: Core, prefix: str = "", target: Target | None = None, slew: str = "") -> None:
+    def __init__(
+        self,
+        core: Core,
+        prefix: str = "",
+        target: Target | None = None,
+        slew: str = "",
+        sun_limit_deg: float = NIGHT_DEG,
+    ) -> None:
         self._core, self._prefix, self._target, self._slew = core, prefix, target, slew
+        self._sun_limit_deg = sun_limit_deg
 
     @property
     def services(self) -> Services:
@@ -64,21 +73,35 @@ class Steps:
         """Write a line into the run's log."""
         self._core.say(self._prefix + text)
 
+    def picture(self, name: str, svg: str) -> None:
+        """Show a picture with the run, and keep it beside the night's images; a later one takes its place.
+
+        :param name: of the file, without its ending
+        :param svg: a whole SVG element, its texts escaped
+        """
+        core = self._core
+        core.picture = svg
+        folder = core.services.archive.root / core.services.night_name / "recipes"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{core.name}_{core.ledger.run_id}_{name}.svg").write_text(svg, encoding="utf-8")
+
     def expect(self, steps: int, lasts: u.Quantity | None = None) -> None:
         """Tell how many steps there will be, and how long all of them take, for progress and ETA."""
         self._core.expected = steps
         if lasts is not None:
             self._core.lasts_s = float(lasts.to_value(u.s))
 
-    def part(self, name: str, target: Target | None = None) -> Steps:
+    def part(self, name: str, target: Target | None = None, sun_limit_deg: float | None = None) -> Steps:
         """Give the steps of a part; their names begin with its name.
 
         :param target: where the telescope must point while they run, instead of where it must for this part
+        :param sun_limit_deg: altitude of the Sun above which the target is not looked at; this part's if left out
         """
         prefix = f"{self._prefix}{name}: " if name else self._prefix
+        limit = self._sun_limit_deg if sun_limit_deg is None else sun_limit_deg
         if target is None:
-            return Steps(self._core, prefix, self._target, self._slew)
-        return Steps(self._core, prefix, target, f"{prefix}slew" if prefix else f"slew to {target.name}")
+            return Steps(self._core, prefix, self._target, self._slew, limit)
+        return Steps(self._core, prefix, target, f"{prefix}slew" if prefix else f"slew to {target.name}", limit)
 
     def step(self, name: str, work: Callable[[], R]) -> R:
         """Do a named step, unless it is done already; its result is kept, and given again then.
@@ -182,7 +205,7 @@ class Steps:
                 return
             core.ledger.begin(name)
             try:
-                if why := why_not_up(target, self.services):
+                if why := why_not_up(target, self.services, self._sun_limit_deg):
                     raise Refused(why)
                 point(target.coord, self.services, attempt)
             except _STOPPED as stopped:

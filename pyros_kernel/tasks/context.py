@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from pyros_kernel.clock import Clock
 from pyros_kernel.devices import Devices
-from pyros_kernel.images import ImageArchive
+from pyros_kernel.images import ImageArchive, star_source
 from pyros_kernel.logbook import Logbook
 from pyros_kernel.safety import SafetyWatch, read_rules
 from pyros_kernel.scheduling import Sky, night_name
@@ -139,6 +139,7 @@ def open_for(settings: Settings, store: Store, context: Context | None) -> Servi
         night_id=night.id,
         night_name=name,
         started=(clock.unix_s(), time.monotonic()),
+        stars=star_source(settings.data, "" if context is None else context.addresses.get("simulator", "")),
     )
 
 

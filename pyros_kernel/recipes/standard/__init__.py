@@ -1,14 +1,16 @@
 """The recipes that PyROS brings along."""
 
+from pyros_kernel.recipes.standard.autofocus import autofocus
 from pyros_kernel.recipes.standard.calibration import take_bias, take_darks
 from pyros_kernel.recipes.standard.expose import expose
-from pyros_kernel.recipes.standard.flats import take_flats
+from pyros_kernel.recipes.standard.flats import take_flats, take_lamp_flats
 from pyros_kernel.recipes.standard.mosaic import follow_alert, mosaic
 from pyros_kernel.recipes.standard.observe import observe
 from pyros_kernel.recipes.standard.pointing_run import pointing_run
 from pyros_kernel.recipes.standard.series import time_series
 
 __all__ = [
+    "autofocus",
     "expose",
     "follow_alert",
     "mosaic",
@@ -17,5 +19,6 @@ __all__ = [
     "take_bias",
     "take_darks",
     "take_flats",
+    "take_lamp_flats",
     "time_series",
 ]

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from instruments import FrameKind
 from pyros_kernel.recipes.loan import Needs
-from pyros_kernel.recipes.recipe import recipe
+from pyros_kernel.recipes.registry import recipe
 from pyros_kernel.recipes.standard.frames import Seconds, cameras_for, frame_step, read_frame
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.store import Channel, Image

@@ -8,7 +8,7 @@ from astropy import units as u
 
 from instruments import FrameKind
 from pyros_kernel.recipes.loan import Needs
-from pyros_kernel.recipes.recipe import recipe
+from pyros_kernel.recipes.registry import recipe
 from pyros_kernel.recipes.standard.frames import Seconds, cameras_for, frame_step
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.store import Channel, Night, NightStatus

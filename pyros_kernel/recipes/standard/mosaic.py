@@ -1,19 +1,21 @@
-"""Cover more sky than one field: a mosaic, or the error circle of an alert."""
+"""Cover more sky than one field: a mosaic, the error circle of an alert, or the best of its sky map."""
 
 from __future__ import annotations
 
-import math
+from pathlib import Path
 from typing import Any
 
 from astropy import units as u
 from sqlalchemy import select
 
 from pyros_kernel.recipes.loan import Needs
-from pyros_kernel.recipes.recipe import recipe
+from pyros_kernel.recipes.registry import recipe
 from pyros_kernel.recipes.standard.frames import Degrees, Seconds
 from pyros_kernel.recipes.standard.observe import filters_of, observe_once
+from pyros_kernel.recipes.standard.tiles import tiles_of_circle, tiles_of_map
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
+from pyros_kernel.recipes.visible import why_not_up
 from pyros_kernel.store import Alert, Channel
 
 _MOST_TILES = 200
@@ -53,49 +55,78 @@ def mosaic(
 @recipe(needs=Needs.SKY)
 def follow_alert(
     steps: Steps,
-    alert: int,
+    alert: int | None = None,
+    skymap: str = "",
     exposure: Seconds = 60 * u.s,
     radius: Degrees | None = None,
     overlap: float = 0.1,
+    most: int = 30,
     vis_filter: str | None = "r",
     nir_filter: str | None = "J",
 ) -> dict[str, Any]:
-    """Cover the error circle of an alert with fields, from its centre outwards; sky maps are not read.
+    """Cover an alert: its error circle from the centre outwards, or the best fields of its sky map.
 
-    :param alert: its number in the store
+    Fields of a sky map that are not up when their turn comes are left for the end, and then left out.
+
+    :param alert: its number in the store; may be left out with a sky map
+    :param skymap: path of a multi-order HEALPix map (FITS), instead of the error circle
     :param radius: of the circle, instead of the alert's own
     :param overlap: of neighbouring fields, as a fraction of a field
+    :param most: fields of a sky map
     """
-    with steps.services.store.session(read_only=True) as session:
-        row = session.scalar(select(Alert).where(Alert.id == alert))
-    if row is None or row.ra_deg is None or row.dec_deg is None:
-        steps.require("alert", f"there is no alert {alert}" if row is None else f"alert {alert} has no position")
-        return {"tiles": []}
-    radius_deg = float(radius.to_value(u.deg)) if radius is not None else float(row.error_deg or 0.0)
-    centre = Target(f"alert {row.trigger_id or row.id}", row.ra_deg, row.dec_deg)
     filters = filters_of(vis_filter, nir_filter)
-    places = tiles_of_circle(radius_deg * 3600, _field_arcsec(steps, filters), overlap)
+    name, centre, error_deg = f"alert {alert}", None, 0.0
+    if alert is not None:
+        with steps.services.store.session(read_only=True) as session:
+            row = session.scalar(select(Alert).where(Alert.id == alert))
+        if row is None:
+            steps.require("alert", f"there is no alert {alert}")
+            return {"tiles": []}
+        name, error_deg = f"alert {row.trigger_id or row.id}", float(row.error_deg or 0.0)
+        if row.ra_deg is not None and row.dec_deg is not None:
+            centre = Target(name, row.ra_deg, row.dec_deg)
+    field_arcsec = _field_arcsec(steps, filters)
+    if skymap:
+        steps.require("most", "" if 1 <= most <= _MOST_TILES else f"1 to {_MOST_TILES} fields, got {most}")
+        # Kept, so that a resumed run goes on with the same fields in the same order.
+        best = steps.step("tiles", lambda: _best(skymap, field_arcsec / 3600 * (1 - overlap), most)) or []
+        steps.say(f"{len(best)} fields hold {sum(p for _, _, p in best):.1%} of the sky map")
+        return _of_map(steps, [(Target(name, ra, dec), p) for ra, dec, p in best], exposure, filters)
+    if centre is None:
+        steps.require("alert", "name an alert with a position, or give a sky map")
+        return {"tiles": []}
+    radius_deg = float(radius.to_value(u.deg)) if radius is not None else error_deg
+    places = tiles_of_circle(radius_deg * 3600, field_arcsec, overlap)
     why = f"{len(places)} fields would be needed for {radius_deg:.2f}°; {_MOST_TILES} at most: give a smaller radius"
     steps.require("tiles", why if len(places) > _MOST_TILES else "")
     return _tiles(steps, [centre.moved(x, y) for x, y in places], exposure, filters)
 
 
-def tiles_of_circle(radius: float, field: float, overlap: float) -> list[tuple[float, float]]:
-    """Cover a circle with squares, those nearest to its centre first.
+def _best(skymap: str, field_deg: float, most: int) -> list[list[float]]:
+    return [[t.ra_deg, t.dec_deg, t.probability] for t in tiles_of_map(Path(skymap), field_deg, most)]
 
-    :param radius: of the circle, in the unit of ``field``
-    :param field: side of a square
-    :param overlap: of neighbours, as a fraction of a side
-    :return: centres (x, y) from the circle's; every point of the circle lies in a square
-    """
-    step = field * (1 - overlap)
-    if radius <= field / 2 / math.sqrt(2):
-        return [(0.0, 0.0)]
-    reach = math.ceil(radius / step)
-    grid = [(x * step, y * step) for x in range(-reach, reach + 1) for y in range(-reach, reach + 1)]
-    # A square is needed if its point nearest to the centre lies in the circle.
-    needed = [p for p in grid if math.hypot(*(max(abs(c) - field / 2, 0.0) for c in p)) < radius]
-    return sorted(needed, key=lambda p: (round(math.hypot(*p), 6), math.atan2(*p)))
+
+def _of_map(
+    steps: Steps, best: list[tuple[Target, float]], exposure: u.Quantity, filters: dict[Channel, str]
+) -> dict[str, Any]:
+    """Take the fields that are up, the best first; those that are not once more at the end."""
+    taken: list[dict[str, Any]] = []
+    waiting, asked, later = list(enumerate(best, 1)), 0, 0
+    steps.expect(len(best) * (1 + len(filters)), len(best) * (float(exposure.to_value(u.s)) + 30) * u.s)
+    while waiting and later < len(waiting):
+        n, (tile, probability) = waiting.pop(0)
+        asked += 1
+        # Kept, so that a resumed run takes the fields in the same order.
+        if why := steps.step(f"look {asked}", lambda t=tile: why_not_up(t, steps.services)):
+            waiting.append((n, (tile, probability)))
+            later += 1
+            steps.say(f"tile {n}: {why}")
+            continue
+        images = observe_once(steps.part(f"tile {n}", tile), tile, exposure, filters, "")
+        taken.append({**_told(tile, images), "probability": round(probability, 6)})
+        later = 0
+    steps.require("tiles", "" if taken else "none of the fields is up now")
+    return {"tiles": taken, "probability": round(sum(t["probability"] for t in taken), 6), "left_out": len(waiting)}
 
 
 def _tiles(steps: Steps, tiles: list[Target], exposure: u.Quantity, filters: dict[Channel, str]) -> dict[str, Any]:
@@ -104,8 +135,12 @@ def _tiles(steps: Steps, tiles: list[Target], exposure: u.Quantity, filters: dic
     taken: list[dict[str, Any]] = []
     for n, tile in enumerate(tiles, 1):
         images = observe_once(steps.part(f"tile {n}", tile), tile, exposure, filters, "")
-        taken.append({"ra_deg": round(tile.ra_deg, 5), "dec_deg": round(tile.dec_deg, 5), "images": images})
+        taken.append(_told(tile, images))
     return {"tiles": taken}
+
+
+def _told(tile: Target, images: list[str]) -> dict[str, Any]:
+    return {"ra_deg": round(tile.ra_deg, 5), "dec_deg": round(tile.dec_deg, 5), "images": images}
 
 
 def _field_arcsec(steps: Steps, filters: dict[Channel, str]) -> float:

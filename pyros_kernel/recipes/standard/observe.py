@@ -1,15 +1,18 @@
-"""Observe a target: slew, then expose on both channels side by side, moving a little between the frames."""
+"""Observe a target: slew, focus, centre, then expose on both channels side by side, and follow the stars."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from astropy import units as u
 
-from instruments import FrameKind
+from instruments import Camera, FrameKind
+from pyros_kernel.recipes.errors import Refused
 from pyros_kernel.recipes.loan import Needs
-from pyros_kernel.recipes.recipe import recipe
+from pyros_kernel.recipes.registry import recipe
+from pyros_kernel.recipes.standard.autofocus import focus_here, focus_is_due, has_focuser
 from pyros_kernel.recipes.standard.frames import Arcseconds, Seconds, cameras_for, frame_step
+from pyros_kernel.recipes.standard.solved import Correction, centred, corrected, solved
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
 from pyros_kernel.store import Channel
@@ -17,6 +20,7 @@ from pyros_kernel.store import Channel
 # Around a square and its centre, so that a bad pixel never falls on the same star twice in five frames.
 _DITHER = ((0, 0), (1, 1), (-1, 1), (-1, -1), (1, -1))
 _SLEW_S, _OVERHEAD_S = 30.0, 8.0
+_CENTRING, _FOCUSING = 5 * u.s, 5 * u.s
 
 
 @recipe(needs=Needs.SKY)
@@ -28,10 +32,15 @@ def observe(
     vis_filter: str | None = "r",
     nir_filter: str | None = "J",
     dither: Arcseconds = 0 * u.arcsec,
+    focus: Literal["due", "always", "never"] = "due",
+    centre: bool = True,
+    guide: bool = True,
+    within: Arcseconds = 2 * u.arcsec,
 ) -> dict[str, Any]:
-    """Slew to a target, turn the dome, and expose VIS and NIR side by side.
+    """Slew to a target, focus if due, centre it by the stars, and expose VIS and NIR side by side.
 
-    The pointing is as good as the mount's: nothing is solved on stars, and nothing is guided.
+    Between two frames the pointing is corrected by what the stars of the last VIS frame say; while a frame is
+    exposed the mount tracks by itself.
 
     :param target: a name, or coordinates
     :param exposure: of each frame
@@ -39,9 +48,53 @@ def observe(
     :param vis_filter: none: no VIS frames
     :param nir_filter: none: no NIR frames
     :param dither: how far the telescope moves between frames, east and north; 0: not at all
+    :param focus: due: if it was not found for three hours, or the temperature changed since
+    :param centre: solve a short frame before, and correct the pointing
+    :param guide: solve each VIS frame, and correct the pointing before the next
+    :param within: of the target the pointing is good enough
     """
-    frames = _expose(steps, target, exposure, count, vis_filter, nir_filter, float(dither.to_value(u.arcsec)))
-    return {"target": target.name, "images": frames}
+    steps.require("count", "" if count >= 1 else f"count must be 1 or more, got {count}")
+    filters = filters_of(vis_filter, nir_filter)
+    steps.require("filters", "" if filters else "name a filter of at least one channel")
+    dither_arcsec, within_arcsec = float(dither.to_value(u.arcsec)), float(within.to_value(u.arcsec))
+    guide = guide and Channel.VIS in filters and count > 1
+    each = len(filters) + (1 if dither_arcsec else 0) + (1 if guide else 0)
+    steps.expect(count * each + (3 if centre else 1), (_SLEW_S + count * (_seconds(exposure) + _OVERHEAD_S)) * u.s)
+    steps.part("", target).step("begin", steps.clock.unix_s)  # points there: what can't be looked at is refused first
+    solver = steps.services.devices.cameras.get(Channel.VIS)
+    if solver is not None:
+        _focus(steps, target, solver, focus, filters.get(Channel.VIS))
+    sent: Correction = 0.0, 0.0
+    if centre and solver is not None:
+        sent = centred(steps, target, solver, _CENTRING, within_arcsec, filters.get(Channel.VIS))
+    images: list[str] = []
+    for n in range(1, count + 1):
+        east, north = (dither_arcsec * step for step in _DITHER[(n - 1) % len(_DITHER)])
+        part = steps.part(f"dither {n}" if dither_arcsec else "", target.moved(east + sent[0], north + sent[1]))
+        taken = observe_once(part, target.moved(east, north), exposure, filters, f" {n}")
+        images += taken
+        if guide and n < count and taken:
+            seen = part.step(
+                "guide" if dither_arcsec else f"guide {n}", lambda path=taken[0]: solved(path, steps.services)
+            )
+            sent = corrected(steps, sent, seen, within_arcsec)
+    return {"target": target.name, "images": images, "sent_beside_arcsec": list(sent)}
+
+
+def _focus(steps: Steps, target: Target, camera: Camera, when: str, filter_name: str | None) -> None:
+    if when == "never":
+        return
+    if not has_focuser(steps.services):
+        steps.say("no focuser: the focus is left as it is")
+        return
+    # Decided once: a resumed run must not focus in the middle because of what it did itself.
+    why = steps.step("is the focus due", lambda: focus_is_due(steps.services))
+    if why or when == "always":
+        steps.say(f"focuses: {why or 'asked for'}")
+        try:
+            focus_here(steps.part("focus", target), target, camera, _FOCUSING, filter_name=filter_name)
+        except Refused as refusal:
+            steps.say(f"goes on with the focus as it was: {refusal}")
 
 
 def observe_once(
@@ -68,24 +121,5 @@ def filters_of(vis_filter: str | None, nir_filter: str | None) -> dict[Channel, 
     return {channel: name for channel, name in wanted.items() if name}
 
 
-def _expose(
-    steps: Steps,
-    target: Target,
-    exposure: u.Quantity,
-    count: int,
-    vis_filter: str | None,
-    nir_filter: str | None,
-    dither_arcsec: float,
-) -> list[str]:
-    steps.require("count", "" if count >= 1 else f"count must be 1 or more, got {count}")
-    filters = filters_of(vis_filter, nir_filter)
-    steps.require("filters", "" if filters else "name a filter of at least one channel")
-    each = len(filters) + (1 if dither_arcsec else 0)
-    steps.expect(count * each + 1, (_SLEW_S + count * (float(exposure.to_value(u.s)) + _OVERHEAD_S)) * u.s)
-    images: list[str] = []
-    for n in range(1, count + 1):
-        east, north = _DITHER[(n - 1) % len(_DITHER)]
-        place = target.moved(east * dither_arcsec, north * dither_arcsec)
-        part = steps.part(f"dither {n}" if dither_arcsec else "", place)
-        images += observe_once(part, place, exposure, filters, f" {n}")
-    return images
+def _seconds(exposure: u.Quantity) -> float:
+    return float(exposure.to_value(u.s))

@@ -1,4 +1,4 @@
-"""How well the telescope goes where it is sent, by its own encoders."""
+"""How well the telescope goes where it is sent: by its own encoders, and by the stars."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import math
 from typing import Any
 
 from astropy import units as u
-from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 
 from instruments import FrameKind
 from pyros_kernel.recipes.loan import Needs
-from pyros_kernel.recipes.recipe import recipe
+from pyros_kernel.recipes.registry import recipe
 from pyros_kernel.recipes.standard.frames import Degrees, Seconds, cameras_for, frame_step
+from pyros_kernel.recipes.standard.solved import solved
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
+from pyros_kernel.recipes.visible import place_at
 from pyros_kernel.store import Channel
 
 
@@ -25,10 +26,9 @@ def pointing_run(
     highest: Degrees = 80 * u.deg,
     exposure: Seconds = 5 * u.s,
 ) -> dict[str, Any]:
-    """Slew to places spread evenly over the sky, take a frame at each, and note where the mount says it is.
+    """Slew to places spread evenly over the sky, and note where the mount says it is and where stars say it is.
 
-    The differences are the mount's own: nothing is solved on stars, so a wrong model of the mount does not show in
-    them.  The frames are kept, for whoever solves them.
+    What the mount says shows how well it follows its own encoders; what the stars say shows its model's errors.
 
     :param points: how many places
     :param lowest: altitude
@@ -39,19 +39,29 @@ def pointing_run(
     rising = 0 < low < high < 90
     steps.require("altitudes", "" if rising else f"they must rise within 0° to 90°, got {low:g}° and {high:g}°")
     cameras = cameras_for(steps, [Channel.VIS])
-    steps.expect(3 * points, points * (40 + float(exposure.to_value(u.s))) * u.s)
+    steps.expect(5 * points, points * (40 + float(exposure.to_value(u.s))) * u.s)
     measured: list[dict[str, Any]] = []
     for n, (alt_deg, az_deg) in enumerate(spread(points, low, high), 1):
-        place = steps.step(f"place {n}", lambda a=alt_deg, z=az_deg: _icrs(steps, a, z))
+        place = steps.step(f"place {n}", lambda a=alt_deg, z=az_deg: place_at(a, z, steps.services))
         target = Target(f"place {n}", *place)
         part = steps.part(f"point {n}", target)
         seen = part.step("read", lambda t=target: _difference(steps, t))
+        point: dict[str, Any] = {"alt_deg": round(alt_deg, 3), "az_deg": round(az_deg, 3), **(seen or {})}
         for camera in cameras.values():
-            frame_step(part, "frame", camera, exposure, FrameKind.LIGHT, target)
-        measured.append({"alt_deg": round(alt_deg, 3), "az_deg": round(az_deg, 3), **(seen or {})})
-    offsets = [point["offset_arcsec"] for point in measured if "offset_arcsec" in point]
-    rms = math.sqrt(sum(x * x for x in offsets) / len(offsets)) if offsets else None
-    return {"points": measured, "rms_arcsec": rms}
+            if frame := frame_step(part, "frame", camera, exposure, FrameKind.LIGHT, target):
+                point["stars"] = part.step("solve", lambda path=str(frame["path"]): solved(path, steps.services))
+        measured.append(point)
+    by_stars = [p["stars"] for p in measured if "east_arcsec" in (p.get("stars") or {})]
+    return {
+        "points": measured,
+        "rms_arcsec": _rms([p["offset_arcsec"] for p in measured if "offset_arcsec" in p]),
+        "solved": len(by_stars),
+        "rms_by_stars_arcsec": _rms([math.hypot(s["east_arcsec"], s["north_arcsec"]) for s in by_stars]),
+    }
+
+
+def _rms(offsets: list[float]) -> float | None:
+    return math.sqrt(sum(x * x for x in offsets) / len(offsets)) if offsets else None
 
 
 def spread(points: int, lowest_deg: float, highest_deg: float) -> list[tuple[float, float]]:
@@ -65,15 +75,6 @@ def spread(points: int, lowest_deg: float, highest_deg: float) -> list[tuple[flo
         (math.degrees(math.asin(low + (high - low) * (n + 0.5) / points)), (n * golden_deg) % 360.0)
         for n in range(points)
     ]
-
-
-def _icrs(steps: Steps, alt_deg: float, az_deg: float) -> list[float]:
-    """Turn a place over the site into ICRS degrees, as it stands when the step is done."""
-    site = steps.services.site
-    location = EarthLocation.from_geodetic(site.longitude_deg, site.latitude_deg, site.elevation_m)
-    frame = AltAz(alt=alt_deg * u.deg, az=az_deg * u.deg, obstime=steps.clock.now(), location=location)
-    icrs = SkyCoord(frame).icrs
-    return [float(icrs.ra.deg), float(icrs.dec.deg)]
 
 
 def _difference(steps: Steps, target: Target) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 from astropy import units as u
 
 from pyros_kernel.recipes.loan import Needs
-from pyros_kernel.recipes.recipe import recipe
+from pyros_kernel.recipes.registry import recipe
 from pyros_kernel.recipes.standard.frames import Seconds
 from pyros_kernel.recipes.standard.observe import filters_of, observe_once
 from pyros_kernel.recipes.steps import Steps

@@ -11,13 +11,13 @@ from pyros_kernel import Observatory
 from pyros_kernel.recipes import end_all
 from tests.waiting import status, until
 
-MIDNIGHT = "2022-09-30T08:00:00"
+EVENING, MIDNIGHT = "2022-09-30T03:30:00", "2022-09-30T08:00:00"
 
 
 @pytest.fixture(scope="module")
 def observing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observatory]:
-    """Give an observatory with an open dome and nothing to do, at ×200."""
-    observatory = Observatory(tmp_path_factory.mktemp("recipes"), start=MIDNIGHT, speed=200)
+    """Give an observatory with an open dome and nothing to do, at ×200, with a whole night before it."""
+    observatory = Observatory(tmp_path_factory.mktemp("recipes"), start=EVENING, speed=200)
     with observatory as obs:
         obs.observe()
         until(lambda: status(obs) == "observing", "observing")

@@ -101,6 +101,7 @@ def test_it_can_be_awaited_and_a_cancelled_wait_aborts_it(obs: Observatory) -> N
 
 
 def test_an_interrupt_of_the_wait_aborts_it(obs: Observatory) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins without
     run = count_up.start(obs, each="1000000 s")
     timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()

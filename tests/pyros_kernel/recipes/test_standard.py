@@ -12,16 +12,20 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
+from astropy.table import QTable
 from astropy.time import Time
+from astropy_healpix import HEALPix
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
 from pyros_kernel import Observatory
 from pyros_kernel.recipes import (
+    BadArgument,
     Refused,
     Steps,
     Target,
+    autofocus,
     expose,
     follow_alert,
     mosaic,
@@ -31,11 +35,14 @@ from pyros_kernel.recipes import (
     take_bias,
     take_darks,
     take_flats,
+    take_lamp_flats,
     time_series,
 )
+from pyros_kernel.recipes.standard.autofocus import focus_is_due
 from pyros_kernel.recipes.standard.flats import fitted_exposure_s
-from pyros_kernel.recipes.standard.mosaic import tiles_of_circle
+from pyros_kernel.recipes.standard.focus_curve import curve_svg, fit_focus
 from pyros_kernel.recipes.standard.pointing_run import spread
+from pyros_kernel.recipes.standard.tiles import tiles_of_circle, tiles_of_map
 from pyros_kernel.store import Alert, AlertStatus, Image
 from tests.waiting import status, until
 
@@ -51,16 +58,20 @@ def pointing(header: fits.Header) -> SkyCoord:
 
 
 def test_observe_points_and_exposes_both_channels_side_by_side(obs: Observatory) -> None:
-    run = observe.start(obs, target="M31", exposure="60 s", count=2, dither="30 arcsec")
+    run = observe.start(obs, target="M31", exposure="60 s", count=2, dither="30 arcsec", focus="always")
     taken = headers(obs, run.wait(30)["images"])
     assert {(h["INSTRUME"], h["FILTER"], h["OBJECT"]) for h in taken} == {
         ("camera_vis", "r", "M 31"),
         ("camera_nir", "J", "M 31"),
     }
     away = [pointing(h).separation(M31).arcsec for h in taken]
-    assert max(away[:2]) < 15, "the first position is the target itself, as well as the mount points"
+    assert max(away[:2]) < 2.5, "the first position is the target itself, by the stars: the mount errs by more"
+    assert any(abs(x) > 0.5 for x in run.wait(0)["sent_beside_arcsec"]), "the mount was sent beside it"
+    off = [abs(h["SIM_FOC"] - h["SIM_BEST"]) for h in taken]
+    assert max(off) < 250, "focused, to a tenth of the seeing"
+    assert "dither 1: guide" in [step.name for step in run.steps]
     moved = pointing(taken[0]).separation(pointing(taken[2])).arcsec
-    assert moved == pytest.approx(30 * math.sqrt(2), abs=4), "then 30'' to the east and to the north"
+    assert moved == pytest.approx(30 * math.sqrt(2), abs=3), "then 30'' to the east and to the north"
     vis, nir = (next(s for s in run.steps if s.name == f"dither 1: {c}: frame 1") for c in ("VIS", "NIR"))
     assert vis.started < nir.ended and nir.started < vis.ended, "at the same time"
     with obs.store.session(read_only=True) as session:
@@ -112,6 +123,36 @@ def test_a_mosaic_covers_its_rectangle(obs: Observatory) -> None:
 def test_a_pointing_run_tells_where_the_mount_is(obs: Observatory) -> None:
     result = pointing_run.start(obs, points=3, exposure="2 s").wait(30)
     assert len(result["points"]) == 3 and 0 <= result["rms_arcsec"] < 60
+    assert result["solved"] >= 2 and 0 < result["rms_by_stars_arcsec"] < 60
+
+
+def test_a_focus_run_finds_the_minimum_of_its_curve_from_far_away(obs: Observatory) -> None:
+    focuser = obs.services.devices.focuser
+    focuser.move_to(35200).wait(20)
+    run = autofocus.start(obs, exposure="10 s", points=5, step=400)
+    result = run.wait(40)
+    frame = headers(obs, [step.result["path"] for step in run.steps if "focus at" in step.name][-1:])[0]
+    assert result["best"] == pytest.approx(frame["SIM_BEST"], abs=250)
+    assert focuser.state().position.value == result["best"]
+    assert any("shows no minimum" in text for _, text in run.log), "the first scan lay beside it"
+    assert "<svg" in run.picture and "sharpest at" in run._repr_html_()
+    assert list((obs.settings.data / obs.services.night_name / "recipes").glob("autofocus_*_focus.svg"))
+    assert not focus_is_due(obs.services)
+
+
+@given(st.floats(-3000, 3000), st.floats(1, 6), st.floats(1e-6, 1e-4), st.integers(5, 15))
+def test_a_focus_curve_is_fitted_exactly(best: float, sharpest: float, a: float, points: int) -> None:
+    positions = [36000 + best + 300 * (n - points // 2) + 17 for n in range(points)]
+    widths = [math.sqrt(a * (p - 36000 - best) ** 2 + sharpest**2) for p in positions]
+    curve = fit_focus(positions, widths)
+    assert curve is not None and curve.best == pytest.approx(36000 + best, abs=1)
+    assert curve.sharpest == pytest.approx(sharpest, rel=0.02)
+    assert curve_svg(positions, widths, curve).count("<circle") == points
+
+
+def test_a_focus_curve_without_a_minimum_is_none() -> None:
+    assert fit_focus([1, 2, 3], [3, 2, 3]) is None and fit_focus([0, 1, 2, 3, 4], [1, 2, 2.6, 2, 1]) is None
+    assert curve_svg([], [], None) == "" and "no minimum" in curve_svg([1, 2], [3, 4], None)
 
 
 def test_an_error_circle_is_covered_from_its_centre(obs: Observatory) -> None:
@@ -148,11 +189,67 @@ def test_calibrations_make_masters(fresh: Observatory) -> None:
 
 
 def test_flats_reach_their_level(fresh: Observatory) -> None:
-    result = take_flats.start(fresh, filter="g", level=12000, count=3).wait(30)
+    result = take_lamp_flats.start(fresh, filter="g", level=12000, count=3).wait(30)
     assert result["levels"] == pytest.approx([12000] * 3, rel=0.2) and len(result["frames"]) == 3
     assert fits.getheader(fresh.settings.data / result["master"])["IMAGETYP"] == "MASTER FLAT"
     with pytest.raises(Refused, match="level must be"):
-        take_flats.start(fresh, level=5).wait(10)
+        take_lamp_flats.start(fresh, level=5).wait(10)
+
+
+def test_twilight_flats_wait_for_their_light_and_follow_it(tmp_path: Path) -> None:
+    with Observatory(tmp_path, start="2022-09-30T01:35:00", speed=100) as obs:
+        obs.observe()
+        run = take_flats.start(obs, level=12000, count=3)
+        result = run.wait(90)
+        assert result["levels"] == pytest.approx([12000] * 3, rel=0.2)
+        first, *_, last = headers(obs, result["frames"])
+        assert not first["IMAGETYP"].startswith("LIGHT") and first["SIM_SKY"] < 16, "of the twilight sky"
+        assert pointing(first).separation(pointing(last)).arcsec > 20, "the stars fall elsewhere in each"
+    obs.check()
+
+
+def _sky_map(path: Path, centre: SkyCoord, sigma_deg: float) -> Path:
+    """Write a multi-order map: a round spot, in fine cells where it is dense and coarse ones elsewhere."""
+    uniq, density = [], []
+    for level, keep in ((5, lambda d: d > 6 * sigma_deg), (8, lambda d: d <= 6 * sigma_deg)):
+        healpix = HEALPix(2**level, order="nested", frame="icrs")
+        cells = np.arange(healpix.npix)
+        coarse = HEALPix(32, order="nested", frame="icrs").healpix_to_skycoord(cells >> 2 * (level - 5))
+        mine = cells[keep(coarse.separation(centre).deg)]
+        away = healpix.healpix_to_skycoord(mine).separation(centre).deg
+        uniq.append(mine + 4 ** (level + 1))
+        density.append(np.exp(-0.5 * (away / sigma_deg) ** 2) / (2 * math.pi * math.radians(sigma_deg) ** 2))
+    table = QTable({"UNIQ": np.concatenate(uniq), "PROBDENSITY": np.concatenate(density) / u.sr})
+    table.write(path, format="fits")
+    return path
+
+
+def test_the_best_fields_of_a_sky_map_are_observed_first(obs: Observatory, tmp_path: Path) -> None:
+    path = _sky_map(tmp_path / "map.fits", M31, 1.0)
+    run = follow_alert.start(obs, skymap=str(path), most=3, exposure="10 s", nir_filter="")
+    result = run.wait(40)
+    chances = [tile["probability"] for tile in result["tiles"]]
+    assert chances == sorted(chances, reverse=True) and result["probability"] == pytest.approx(sum(chances), abs=1e-5)
+    seen = [pointing(h) for h in headers(obs, [t["images"][0] for t in result["tiles"]])]
+    assert len(seen) == 3 and max(s.separation(M31).deg for s in seen) < 0.5
+    with pytest.raises(Refused, match="none of the fields is up now"):
+        south = _sky_map(tmp_path / "south.fits", SkyCoord(100, -80, unit="deg"), 1.0)
+        follow_alert.start(obs, skymap=str(south), most=2, exposure="10 s").wait(20)
+    (tmp_path / "no.fits").write_bytes(b"no map")
+    with pytest.raises(BadArgument, match="no multi-order sky map"):
+        follow_alert.start(obs, skymap=str(tmp_path / "no.fits")).wait(20)
+    obs.services.logbook.defects.clear()
+
+
+def test_the_fields_of_a_sky_map_hold_what_they_say(tmp_path: Path) -> None:
+    path = _sky_map(tmp_path / "map.fits", SkyCoord(359.5, 62.0, unit="deg"), 2.0)
+    tiles = tiles_of_map(path, 1.0, 30)
+    sigma_sr = 2 * math.pi * math.radians(2.0) ** 2
+    for tile in tiles[:10]:
+        away = SkyCoord(tile.ra_deg, tile.dec_deg, unit="deg").separation(SkyCoord(359.5, 62.0, unit="deg")).deg
+        expected = math.radians(1.0) ** 2 / sigma_sr * math.exp(-0.5 * (away / 2.0) ** 2)
+        assert tile.probability == pytest.approx(expected, rel=0.2)
+    assert 0.5 < sum(t.probability for t in tiles) < 0.9
 
 
 def test_one_frame_by_hand(fresh: Observatory) -> None:

@@ -13,9 +13,21 @@ from sqlalchemy import select
 
 from instruments import CameraActivity
 from pyros_kernel import Observatory
+from pyros_kernel.recipes import enqueue
 from pyros_kernel.scheduling.sequences import images_taken
 from pyros_kernel.settings import ROOT
-from pyros_kernel.store import Album, Channel, Image, Plan, PlanStatus, Schedule, Sequence, SequenceStatus
+from pyros_kernel.store import (
+    Album,
+    Channel,
+    Image,
+    Plan,
+    PlanStatus,
+    RecipeRecord,
+    RecipeStatus,
+    Schedule,
+    Sequence,
+    SequenceStatus,
+)
 from pyros_kernel.tasks import Workers, app, ledger
 from pyros_kernel.tasks.context import read_context, write_context
 from pyros_kernel.tasks.queues import reference, routes
@@ -245,8 +257,23 @@ def test_calibrations_are_taken_with_the_dome_closed(obs: Observatory) -> None:
 
 
 def test_an_unknown_recipe_is_refused_by_name(obs: Observatory) -> None:
-    with pytest.raises(Exception, match=r"no recipe 'nonsense'; there are: "):
+    with pytest.raises(Exception, match=r"no recipe 'nonsense'; there are .*observe"):
         _send("run_recipe", "nonsense", {"seconds": 1}).get(timeout=WAIT_S)
+
+
+def test_a_recipe_runs_in_a_worker_and_borrows_the_night(obs: Observatory) -> None:
+    obs.observe()
+    arguments = {"target": "M 31", "exposure": "10 s", "nir_filter": "", "focus": "never", "centre": False}
+    result = _send("run_recipe", "observe", arguments)
+    assert len(result.get(timeout=WAIT_S)["images"]) == 1
+    queued = enqueue(obs.services, "observe", {**arguments, "exposure": "20 s"})
+    later = app.tasks["run_recipe"].delay("observe", run_id=queued)
+    assert len(later.get(timeout=WAIT_S)["images"]) == 1
+    with obs.store.session(read_only=True) as session:
+        assert session.get_one(RecipeRecord, queued).status is RecipeStatus.DONE
+        (frame,) = session.scalars(select(Image).where(Image.exposure_time_s == 20.0))
+    assert frame.complete
+    until(lambda: not obs._wishes.paused)
 
 
 def test_system_pause_tells_the_majordome(obs: Observatory) -> None:
