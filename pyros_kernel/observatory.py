@@ -20,8 +20,9 @@ from pyros_kernel.agents.alert_manager import AlertManager
 from pyros_kernel.agents.majordome import Majordome
 from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.alert_desk import AlertDesk
+from pyros_kernel.by_hand import ByHand, Seat
 from pyros_kernel.clock import Clock
-from pyros_kernel.devices import NEVER_ASKED, Devices
+from pyros_kernel.devices import NEVER_ASKED, Devices, Missing
 from pyros_kernel.drill import Drill
 from pyros_kernel.lease import ControlLease, LeaseHeld
 from pyros_kernel.lock import DataLock, Held
@@ -43,7 +44,7 @@ from pyros_kernel.services import Services
 from pyros_kernel.settings import Settings
 from pyros_kernel.simulation import SimulatorProcess
 from pyros_kernel.snapshot import Snapshot
-from pyros_kernel.store import Site, Store
+from pyros_kernel.store import Channel, Site, Store
 from pyros_kernel.task_desk import TaskDesk
 from pyros_kernel.tasks.context import Context, read_context, write_context
 from pyros_kernel.view import View
@@ -356,6 +357,42 @@ class Observatory:
         return ScheduleDesk(self.services, self._config, self.lease.check)
 
     @property
+    def by_hand(self) -> ByHand:
+        """Single commands to the instruments, in their own language."""
+        return ByHand(self.services, self.lease)
+
+    @property
+    def telescope(self) -> Any:
+        """The telescope, and ``obs.telescope.panel()``."""
+        return self._seat(self.services.devices.telescope, "telescope")
+
+    @property
+    def dome(self) -> Any:
+        """The dome, and its panel: dome and weather."""
+        return self._seat(self.services.devices.dome, "weather")
+
+    @property
+    def weather(self) -> Any:
+        """The site's sensors, and their panel: dome and weather."""
+        return self._seat(self.services.devices.plc, "weather")
+
+    @property
+    def focuser(self) -> Any:
+        """The focuser, and the panel of all devices."""
+        return self._seat(self.services.devices.focuser, "devices")
+
+    def camera(self, channel: str = "VIS") -> Any:
+        """Give a camera, and its panel.
+
+        :param channel: VIS or NIR
+        :raises Missing: if it can't be used now
+        """
+        cameras = self.services.devices.cameras
+        if Channel(channel.upper()) not in cameras:
+            raise Missing(f"no camera of channel {channel} can be used now; there are {', '.join(cameras) or 'none'}")
+        return self._seat(cameras[Channel(channel.upper())], "camera")
+
+    @property
     def agents(self) -> AgentHost:
         """The agents.
 
@@ -385,6 +422,23 @@ class Observatory:
             raise ValueError(f"there is no panel {name!r}; there are {', '.join(sorted(entries))}")
         return entries[name].load()(self)
 
+    def page(self, port: int = 0) -> Any:
+        """Serve a read-only page for people without a kernel, on this machine; it ends with the observatory.
+
+        :param port: 0 for any that is free
+        :return: a page; its ``url`` is what to open, ``close()`` ends it
+        :raises LookupError: if no installed package brings one
+        :raises OSError: if the port is taken
+        """
+        stack = self._stack
+        if stack is None:
+            raise NotStarted("the observatory is not started: call obs.start() first")
+        for entry in entry_points(group="pyros.handles", name="page"):
+            page = entry.load()(self, port)
+            stack.callback(page.close)
+            return page
+        raise LookupError("no installed package brings the page: install PyROS whole")
+
     def faults(self, seed: int = 0, **how: Any) -> Drill:
         """Turn the night into a drill: ``with obs.faults(seed=7): …`` breaks simulated instruments, and heals them.
 
@@ -412,6 +466,9 @@ class Observatory:
         return f"<Observatory {self.settings.data.name}: {state}>"
 
     # ------------------------------------------------------------------
+
+    def _seat(self, instrument: object, panel: str) -> Seat:
+        return Seat(instrument, lambda: self.panel(panel))
 
     def _start_simulators(self, stack: ExitStack, store: Store, site: Site, clock: Clock) -> dict[str, str]:
         if not self._simulate:

@@ -38,9 +38,33 @@ class Desk:
         self._send = W.Button(description="Send", tooltip="Send this packet to our own port, as a broker would")
         self._send.on_click(self._send_file)
         self._send.add_class("pyros-send")
-        row = W.HBox([self._file, self._send])
+        self._ask = W.Button(
+            description="What would it do now?", tooltip="Say what would become of this packet now; nothing moves"
+        )
+        self._ask.on_click(self._explain_chosen)
+        self._ask.add_class("pyros-explain")
+        self._ask_file = W.Button(description="Explain", tooltip="Say what would become of this packet; nothing moves")
+        self._ask_file.on_click(self._explain_file)
+        self._ask_file.add_class("pyros-explain-file")
+        self._when = W.Text(
+            description="At (UTC)", placeholder="2022-09-30T09:12:25, or now", tooltip="When the packet is replayed"
+        )
+        self._when.add_class("pyros-choice")
+        self._replay = W.Button(
+            description="Replay",
+            tooltip="Send this packet, or a directory or tar of packets, by the observatory's clock",
+        )
+        self._replay.on_click(self._replay_file)
+        self._replay.add_class("pyros-replay")
+        row = W.HBox([self._file, self._send, self._ask_file])
+        later = W.HBox([self._when, self._replay])
+        later.add_class("pyros-row")
+        chosen = W.HBox([self._again, self._ask])
+        chosen.add_class("pyros-row")
         row.add_class("pyros-row")
-        self.widget = W.VBox([W.HTML(frame("Desk", "")), self._choice.widget, self._text, self._again, row, self._said])
+        self.widget = W.VBox(
+            [W.HTML(frame("Desk", "")), self._choice.widget, self._text, chosen, row, later, self._said]
+        )
         self.widget.add_class("pyros-card").add_class("pyros-desk")
         self._files: dict[str, str] = {}
         self._answer = ""
@@ -57,7 +81,10 @@ class Desk:
         again = "Send the archived packet once more: a copy is acknowledged, and nothing is done twice"
         put(self._again, disabled=not (kept and snapshot.running), tooltip=again if kept else why_not)
         put(self._again.layout, display="" if alerts else "none")
-        put(self._send, disabled=not snapshot.running)
+        put(self._ask, disabled=not (kept and snapshot.running))
+        put(self._ask.layout, display="" if alerts else "none")
+        for button in (self._send, self._ask_file, self._replay):
+            put(button, disabled=not snapshot.running)
         put(self._said, value=self._answer)
 
     def _send_again(self, _: W.Button) -> None:
@@ -65,6 +92,33 @@ class Desk:
 
     def _send_file(self, _: W.Button) -> None:
         self._give(str(self._file.value).strip())
+
+    def _explain_chosen(self, _: W.Button) -> None:
+        self._explain(self._files.get(self._choice.key or "", ""))
+
+    def _explain_file(self, _: W.Button) -> None:
+        self._explain(str(self._file.value).strip())
+
+    def _explain(self, path: str) -> None:
+        def ask(observatory: Observed) -> None:
+            told = observatory.alerts.explain(path)
+            reasons = "".join(f"<li>{esc(reason)}</li>" for reason in told.reasons)
+            self._answer = (
+                f'<div role="status"><p><b>{esc(Path(path).name)}</b> would now be: {esc(told.outcome)}</p>'
+                f"<ul>{reasons}</ul></div>"
+            )
+
+        self._act(Control("explain", "Explain alert", True, "What would it do now?", ask, slow=True))
+
+    def _replay_file(self, _: W.Button) -> None:
+        path, when = str(self._file.value).strip(), str(self._when.value).strip()
+
+        def replay(observatory: Observed) -> None:
+            observatory.alerts.replay(path, when or None)
+            said = f"replayed at {esc(when)}" if when else "replayed now"
+            self._answer = f'<p role="status">{pill("ok", "planned")} {esc(Path(path).name)}: {said}</p>'
+
+        self._act(Control("replay", "Replay alert", True, "Send it by the observatory's clock", replay, slow=True))
 
     def _give(self, path: str) -> None:
         def send(observatory: Observed) -> None:

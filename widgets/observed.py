@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from pyros_kernel.snapshot import Snapshot
@@ -26,6 +27,41 @@ class Alerts(Protocol):
 
     def send(self, path: str) -> Answered:
         """Send a packet to the observatory's own port."""
+        ...
+
+    def explain(self, packet: str) -> Explained:
+        """Say what would become of a packet now; nothing is stored or moved."""
+        ...
+
+    def replay(self, path: str, when: str | None = None) -> object:
+        """Send a packet at a moment of the observatory's clock; returns at once."""
+        ...
+
+
+class Explained(Protocol):
+    """What would become of an alert now."""
+
+    @property
+    def outcome(self) -> str:
+        """In a few words."""
+        ...
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why, sentence by sentence."""
+        ...
+
+
+class ByHand(Protocol):
+    """Single commands to the instruments."""
+
+    @property
+    def devices(self) -> Mapping[str, str]:
+        """The devices that can be commanded: name → word in the language."""
+        ...
+
+    def send(self, device: str, action: str, operation: str, *values: float | str) -> Mapping[str, object]:
+        """Send a command, and give what the device answers."""
         ...
 
 
@@ -96,4 +132,9 @@ class Observed(Protocol):
     @property
     def agents(self) -> Agents:
         """The agents."""
+        ...
+
+    @property
+    def by_hand(self) -> ByHand:
+        """Single commands to the instruments."""
         ...

@@ -10,6 +10,7 @@ from widgets.agents import agents_html
 from widgets.alerts import alerts_html
 from widgets.card import Card, Part
 from widgets.chart import ScheduleChart
+from widgets.commands import Commands
 from widgets.devices import device_card, devices_html
 from widgets.frame_view import FrameViews
 from widgets.header import header_html
@@ -71,6 +72,18 @@ class CameraPanel(SinglePanel):
     def parts(self) -> tuple[Part, ...]:
         """The cameras."""
         return (FrameViews(),)
+
+
+class CommandsPanel(SinglePanel):
+    """Single commands to the instruments, a form for each line of their language."""
+
+    def __init__(self, observatory: Observed) -> None:
+        super().__init__(observatory, "Commands panel")
+
+    def parts(self) -> tuple[Part, ...]:
+        """The form, and what the devices last said."""
+        commands = Commands(self._act, lambda: self.observatory.by_hand.devices)
+        return commands, Card("devices", devices_html)
 
 
 class WeatherPanel(SinglePanel):

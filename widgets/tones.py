@@ -42,6 +42,15 @@ _TASK = {
     "LOST": "bad",
     "REVOKED": "warn",
 }
+_RUN = {
+    "running": "busy",
+    "waiting": "warn",
+    "paused": "warn",
+    "done": "ok",
+    "failed": "bad",
+    "aborted": "bad",
+    "interrupted": "warn",
+}
 _SAFETY = {Safety.SAFE: "ok", Safety.UNSAFE: "bad", Safety.UNKNOWN: "warn"}
 _LEVEL = {"DEBUG": "idle", "INFO": "idle", "WARNING": "warn", "ERROR": "bad", "CRITICAL": "bad"}
 
@@ -80,6 +89,11 @@ def task_tone(state: str) -> str:
 def is_open(state: str) -> bool:
     """Tell whether a task in this state may still be taken back."""
     return state in ("PENDING", "RETRY", "STARTED", "PROGRESS")
+
+
+def run_tone(state: str) -> str:
+    """Tell the tone of a recipe's run."""
+    return _RUN.get(state, "idle")
 
 
 def safety_tone(safety: Safety) -> str:

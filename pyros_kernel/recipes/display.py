@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import time
+from collections.abc import Callable
 from html import escape
-from typing import Protocol
+from importlib.metadata import entry_points
+from typing import Any, Protocol
 
 _LINES = 6
 
@@ -80,3 +83,19 @@ def _clock(unix_s: float) -> str:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def panel_maker() -> Callable[[Any], Any]:
+    """Find what makes the panel of a run; it lies above this room, so it is found by name.
+
+    :raises LookupError: if no installed package brings one
+    """
+    for entry in entry_points(group="pyros.handles", name="recipe"):
+        return entry.load()
+    raise LookupError("no installed package shows the runs of recipes: install PyROS whole")
+
+
+def in_notebook() -> bool:
+    """Tell whether this is a notebook's kernel, which can show widgets."""
+    shell = getattr(builtins, "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None

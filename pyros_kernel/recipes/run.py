@@ -172,8 +172,18 @@ class RecipeRun:
     def _repr_html_(self) -> str:
         return display.html(self)
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+    def panel(self) -> Any:
+        """Give its panel: progress, log, picture, and buttons to pause, resume and abort it.
+
+        :raises LookupError: if no installed package brings one
+        """
+        return display.panel_maker()(self)
+
+    def _repr_mimebundle_(self, **how: Any) -> dict[str, Any]:
+        written = {"text/html": self._repr_html_(), "text/plain": repr(self)}
+        if not display.in_notebook():
+            return written
+        return written | self.panel()._repr_mimebundle_(**how)
 
     def _run(self) -> None:
         state, reason = RecipeStatus.DONE, ""

@@ -10,9 +10,10 @@ import io
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -313,6 +314,26 @@ class Answer(NamedTuple):
     text: str
 
 
+class Explained(NamedTuple):
+    """What would become of an alert."""
+
+    outcome: str
+    reasons: tuple[str, ...]
+
+
+class Lines:
+    """Take single commands."""
+
+    devices: ClassVar = {"telescope": "TELESCOPE", "dome": "DOME", "camera_vis": "CAMERA_VIS"}
+
+    def __init__(self, note: Callable[..., None]) -> None:
+        self._note = note
+
+    def send(self, device: str, action: str, operation: str, *values: float | str) -> dict[str, object]:
+        self._note("line", device, action, operation, *map(str, values))
+        return {"state": "<tracking>"}
+
+
 class StandIn:
     """Give a picture, and note the commands with the thread they came from.
 
@@ -378,6 +399,17 @@ class StandIn:
     def send(self, path: str) -> Answer:
         self._note("send", path)
         return Answer(True, "taken <as a copy>")
+
+    def explain(self, packet: str) -> Explained:
+        self._note("explain", packet)
+        return Explained("observed at once", ("strategy <GRB> wants it", "its position is up"))
+
+    def replay(self, path: str, when: str | None = None) -> None:
+        self._note("replay", path, when or "now")
+
+    @property
+    def by_hand(self) -> Lines:
+        return Lines(self._note)
 
     def restart(self, name: str) -> None:
         self._note("restart", name)

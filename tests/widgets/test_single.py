@@ -16,6 +16,7 @@ from astropy.io import fits
 from ipywidgets.widgets.widget import _instances
 
 import widgets
+from widgets.recipe_run import panel_of
 from widgets.refresher import refresher
 from widgets.stretch import STRETCHES, histogram, stretched_png
 from widgets.why import what_would_change_it
@@ -24,6 +25,7 @@ KINDS = [
     widgets.AgentsPanel,
     widgets.AlertsPanel,
     widgets.CameraPanel,
+    widgets.CommandsPanel,
     widgets.DevicesPanel,
     widgets.LogPanel,
     widgets.SafetyPanel,
@@ -265,3 +267,108 @@ def test_an_unknown_place_is_refused_with_the_known_ones(show: Any) -> None:
         panel.show("attic")
     with pytest.raises(ValueError, match="no place 'sidecar:up'"):
         panel.show("sidecar:up")
+
+
+def test_the_desk_says_what_an_alert_would_do_now_and_replays_it(show: Any, observatory: Any, look: Any) -> None:
+    panel = show(widgets.AlertsPanel)
+    [button] = [w for w in look(panel).all if "pyros-explain-file" in getattr(w, "_dom_classes", ())]
+    button.click()
+    eventually(lambda: "observed at once" in look(panel).html, panel)
+    assert "strategy &lt;GRB&gt; wants it" in look(panel).html
+    [when] = [w for w in look(panel).all if isinstance(w, W.Text) and w.description == "At (UTC)"]
+    [button] = [w for w in look(panel).all if "pyros-replay" in getattr(w, "_dom_classes", ())]
+    for at, said in (("2022-09-30T09:12:25", "2022-09-30T09:12:25"), ("", "now")):
+        when.value = at
+        eventually(lambda: not panel._pending, panel)
+        button.click()
+        eventually(lambda said=said: ("replay", "swift_bat_grb_1125809.xml", said) in observatory.commands, panel)
+    assert panel.errors == ()
+
+
+def test_a_form_is_made_of_each_command_of_the_language(show: Any, observatory: Any, look: Any) -> None:
+    panel = show(widgets.CommandsPanel)
+    device, command = [w for w in look(panel).all if isinstance(w, W.Dropdown)][:2]
+    for name in observatory.by_hand.devices:
+        device.value = name
+        panel.refresh()
+        for _, key in command.options:
+            command.value = key
+            panel.refresh()
+            fields = [w for w in look(panel).all if isinstance(w, W.Text | W.Dropdown)][2:]
+            assert all(w.description and w.tooltip for w in fields), f"every input of {key} has a label"
+    device.value = "telescope"
+    panel.refresh()
+    command.value = "SET COORD_RADEC"
+    panel.refresh()
+    ra, dec, equinox = [w for w in look(panel).all if isinstance(w, W.Text)]
+    [send] = [w for w in look(panel).all if "pyros-send-line" in getattr(w, "_dom_classes", ())]
+    send.click()
+    eventually(lambda: any("ra is needed" in error for error in panel.errors), panel)
+    ra.value, dec.value = "10.5", "41d16m"
+    eventually(lambda: not panel._pending, panel)
+    send.click()
+    line = ("line", "telescope", "SET", "COORD_RADEC", "10.5", "41d16m", "J2000")
+    eventually(lambda: line in observatory.commands, panel)
+    eventually(lambda: "&lt;tracking&gt;" in look(panel).html, panel)
+    assert equinox.value == "J2000"
+
+
+class Run:
+    """A run that is steered by the test."""
+
+    def __init__(self) -> None:
+        self.id, self.name, self.ended, self.state, self.reason = 7, "nap", False, "running", ""
+        self.progress, self.eta_s, self.picture = 0.25, 90.0, "<svg></svg>"
+        self.log = ((1664526000.0, "begins <now>"),)
+        self.told: list[tuple[str, str]] = []
+
+    def pause(self, reason: str = "") -> None:
+        self.told.append(("pause", reason))
+        self.state = "paused"
+
+    def resume(self) -> None:
+        raise RuntimeError("the night has the telescope")
+
+    def abort(self, reason: str = "") -> None:
+        self.told.append(("abort", reason))
+        self.state, self.ended = "aborted", True
+
+    def __repr__(self) -> str:
+        return f"<recipe nap: {self.state}>"
+
+
+def test_the_handle_of_a_recipe_has_buttons() -> None:
+    run = Run()
+    panel = panel_of(run)
+    refresher.remove(panel)
+    try:
+        assert panel_of(run) is panel, "shown twice it is one panel"
+        assert "begins &lt;now&gt;" in panel._log.value and "running" in panel._head.value and panel._bar.value == 0.25
+        assert panel._repr_mimebundle_()["text/plain"] == "<recipe nap: running>"
+        panel._pause.click()
+        panel.refresh()
+        assert run.told == [("pause", "by hand")] and panel._pause.disabled and not panel._resume.disabled
+        panel._resume.click()
+        panel.refresh()
+        assert panel.errors == ["Resume: the night has the telescope"] and "has the telescope" in panel._head.value
+        panel._why.value = "wrong field"
+        panel._abort.click()
+        panel.refresh()
+        assert run.told[-1] == ("abort", "wrong field")
+        assert panel._abort.disabled and panel._pause.disabled and panel not in refresher.panels
+    finally:
+        panel.close()
+        panel.close()
+
+
+def test_three_hundred_handles_leave_a_dozen_and_closed_nothing() -> None:
+    before, made = set(_instances), []
+    for _ in range(300):
+        run = Run()
+        run.ended = True
+        made.append(panel_of(run))
+    assert sum(not panel.closed for panel in made) <= 13
+    for panel in made:
+        panel.close()
+    gc.collect()
+    assert set(_instances) == before

@@ -35,7 +35,7 @@ from pyros_kernel.tasks.results import TaskLost
 from pyros_kernel.tasks.stages import sequence_chain
 from tests.waiting import until
 
-MIDNIGHT = "2022-09-30T08:00:00"
+EVENING = "2022-09-30T04:00:00"  # a whole night lies before it
 WAIT_S = 40.0
 STAGES = {"slew", "end_sequence", "give_up_sequence"}  # of the chain of a sequence: they share its queue
 KINDS = {
@@ -62,7 +62,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observatory]:
     fixtures = ("night_2022-09-29.json",)
     with (
         pytest.MonkeyPatch.context() as patch,
-        Observatory(data, start=MIDNIGHT, speed=100, fixtures=fixtures) as obs,
+        Observatory(data, start=EVENING, speed=100, fixtures=fixtures) as obs,
     ):
         patch.delenv("PYROS_BROKER_URL", raising=False)
         members = obs.services.devices.members
