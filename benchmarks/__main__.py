@@ -1,4 +1,4 @@
-"""Run every benchmark: ``python -m benchmarks [NAME …]``."""
+"""Run every benchmark: ``python -m benchmarks [--full] [NAME …]``."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def main() -> None:
     load = os.getloadavg()[0]
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f}")
     print(", ".join(f"{name} {version(name)}" for name in ("numpy", "astropy", "pyzmq", "lxml", "SQLAlchemy")))
-    for name in sys.argv[1:] or NAMES:
+    for name in [name for name in sys.argv[1:] if name != "--full"] or NAMES:
         print(f"\n{name}")
         for label, figure in importlib.import_module(f"benchmarks.{name}").run():
-            print(f"  {label:<64} {figure}")
+            print(f"  {label:<64} {figure}", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 
 import astropy.units as u
 import numpy as np
@@ -32,11 +31,8 @@ def run() -> Iterator[tuple[str, str]]:
         yield from _table(n)
     for n in (25, 100, 400, 1000):
         yield from _plans(n)
-    for n in (25, 50, 100, 200, 400):
-        yield from _searches(n)
     for n in (50, 100, 400):
         yield from _replans(n)
-    yield from _next_to_astroplan(25)
 
 
 def _table(n: int) -> Iterator[tuple[str, str]]:
@@ -70,21 +66,6 @@ def _plans(n: int) -> Iterator[tuple[str, str]]:
     )
 
 
-def _searches(n: int) -> Iterator[tuple[str, str]]:
-    problem = make_problem(n)
-    sky, blocks = sky_of(problem), blocks_of(problem)
-    for seconds in (0.0, 1.0):
-        began = time.process_time()
-        made = plan_of(problem, sky, blocks, Search(1_000_000 if seconds else 0, cpu_s=seconds))
-        cpu_s = time.process_time() - began
-        report = evaluate(problem, rows_of(problem, made), step=60.0)
-        yield (
-            f"plan of {n} blocks by value, " + (f"{seconds:g} CPU s of search" if seconds else "bound, no search"),
-            f"{_ms(cpu_s)}, score {report.score:.0f} of at most {made.bound:.0f}: gap {100 * (made.gap or 0):.2f} %, "
-            f"{report.n_strict} violations, with airmass {report.score_airmass:.1f}",
-        )
-
-
 def _replans(n: int) -> Iterator[tuple[str, str]]:
     problem = make_problem(n)
     sky, blocks = sky_of(problem), blocks_of(problem)
@@ -99,31 +80,6 @@ def _replans(n: int) -> Iterator[tuple[str, str]]:
         replanner.replan(now, Alert(burst))
         spent.append(time.process_time() - began)
     yield f"an alert into a plan of {n} blocks", f"{_ms(min(spent))}, worst of five {_ms(max(spent))}"
-
-
-def _next_to_astroplan(n: int) -> Iterator[tuple[str, str]]:
-    if find_spec("astroplan") is None:
-        yield "astroplan", "not installed: pip install astroplan"
-        return
-    from benchmarks.nightbench import astroplan_
-
-    problem = make_problem(n)
-    sky, blocks = sky_of(problem), blocks_of(problem)
-    ours_s = _cpu_s(lambda: plan_of(problem, sky, blocks))
-    ours = evaluate(problem, rows_of(problem, plan_of(problem, sky, blocks, Search(60))), step=30.0)
-    began = time.process_time()
-    rows = astroplan_.schedule(problem)
-    theirs_s = time.process_time() - began
-    theirs = evaluate(problem, rows, step=30.0)
-    yield (
-        f"first plan of {n} blocks, astroplan PriorityScheduler at its defaults",
-        f"{_ms(ours_s)} and {theirs_s:.1f} s: {theirs_s / ours_s:.0f} x",
-    )
-    yield (
-        f"score, with airmass, violations at N = {n}",
-        f"{ours.score:.0f}, {ours.score_airmass:.2f}, {ours.n_strict}; "
-        f"astroplan {theirs.score:.0f}, {theirs.score_airmass:.2f}, {theirs.n_strict}",
-    )
 
 
 def _panel(sky: Sky) -> None:

@@ -34,9 +34,18 @@ def blocks_of(problem: Problem) -> list[Block]:
             window=None if r.window is None else (t0 + r.window[0], t0 + r.window[1]),
             filters=(r.filter,),
             value=WEIGHT_LINEAR[r.priority] * r.exposure,
+            programme=r.programme,
         )
         for r in problem.requests
     ]
+
+
+def quotas_of(problem: Problem, sky: Sky) -> dict[str, float]:
+    """Give the quotas in seconds: they are shares of the astronomical night."""
+    if not problem.quotas:
+        return {}
+    dark_s = sky.night.dawn_unix_s - sky.night.dusk_unix_s
+    return {programme: share * dark_s for programme, share in problem.quotas.items()}
 
 
 def plan_of(problem: Problem, sky: Sky, blocks: list[Block], search: Search | None = None) -> Plan:
@@ -50,6 +59,7 @@ def plan_of(problem: Problem, sky: Sky, blocks: list[Block], search: Search | No
         end_unix_s=t0 + problem.length,
         blocked=[(t0 + a, t0 + b) for a, b in problem.blocked],
         search=search,
+        quotas=quotas_of(problem, sky),
     )
 
 

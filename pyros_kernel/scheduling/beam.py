@@ -41,6 +41,7 @@ class Beam:
         # Marks make a set of blocks a number: equal sets have equal marks (Zobrist 1970).
         self._marks: Ints = np.random.default_rng(1).integers(1, 2**62, n, dtype=np.int64)
         self._begin = market.begin_unix_s
+        self._charge = np.append(market.excess, 0.0)[c.quota_of] * c.duration_s if len(c.quota_s) else np.zeros(n)
 
     def whole(self) -> Leg:
         """Give the leg that is the whole plan."""
@@ -137,6 +138,9 @@ class Beam:
             - elsewhere[w, cell - first]
             - rest_gain[j, cell]
         )
+        if len(c.quota_s):
+            # What is left of a quota is worth its price, as time is.
+            promise -= (nodes.used[node] @ self._market.excess)[w] + self._charge[j]
         children = np.stack([end, begin, value, promise], axis=1)
         called = np.stack([j, names[w, _MARK] ^ self._marks[j], node[w], met], axis=1)
         if len(w) > keep:
