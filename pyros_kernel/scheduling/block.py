@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Id = int | str
 
+GRADES = {"A": 1.0, "B": 0.8, "C": 0.6, "D": 0.4}  # share of its worth that a grade of the time allocation leaves
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -34,6 +36,7 @@ class Block:
     :param fixed_start_unix_s: when it began, for what runs already: it stays, whatever its constraints say
     :param name: what people call it, for the words of reasons
     :param value: what it is worth when plans are made by value; priority times duration if left out
+    :param grade: of the time allocation committee, A to D: when plans are made by value it takes its share of it
     :param constraints: further ones, see :mod:`pyros_kernel.scheduling.constraints`
     :param windows: several windows, any of which must hold the whole of it
     :param programme: whose quota it counts to
@@ -70,6 +73,7 @@ class Block:
     gap_s: tuple[float, float] = (0.0, float("inf"))
     preferred_unix_s: float | None = None
     moving: Moving | None = None
+    grade: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what no sky can fulfil because it is no number, or out of its range."""
@@ -81,6 +85,8 @@ class Block:
             raise ValueError(f"block {self.id}: value must be a number, 0 or more, got {self.value}")
         if not isfinite(self.priority):
             raise ValueError(f"block {self.id}: priority must be a number, got {self.priority}")
+        if self.grade and self.grade not in GRADES:
+            raise ValueError(f"block {self.id}: no grade {self.grade!r}; there is {', '.join(GRADES)}")
         limits = self.min_altitude_deg, self.max_sun_altitude_deg, self.min_moon_separation_deg
         if not all(map(isfinite, limits)):
             raise ValueError(f"block {self.id}: altitude, Sun and Moon limits must be numbers, got {limits}")
@@ -113,7 +119,8 @@ class Block:
     @property
     def worth(self) -> float:
         """What it is worth when plans are made by value."""
-        return max(self.priority, 0.0) * self.duration_s if self.value is None else self.value
+        value = max(self.priority, 0.0) * self.duration_s if self.value is None else self.value
+        return value * GRADES.get(self.grade, 1.0)
 
     @property
     def allowed(self) -> tuple[tuple[float, float], ...]:

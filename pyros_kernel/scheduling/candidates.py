@@ -100,6 +100,18 @@ class Candidates:
         first = np.where(gone, np.inf, np.maximum(self.first, begin))
         return replace(self, first=first, last=np.where(gone, -np.inf, self.last))
 
+    def seen(self, rows: Sequence[int], queue: Sequence[tuple[Block, Visibility]]) -> Candidates:
+        """Give the same, some of which are seen at other times."""
+        starts = {k: _starts(*queue[k]) for k in rows}
+        more = max([0, *(len(own) - self.first.shape[1] for own in starts.values())])
+        first = np.pad(self.first, ((0, 0), (0, more)), constant_values=np.inf)
+        last = np.pad(self.last, ((0, 0), (0, more)), constant_values=-np.inf)
+        for k, own in starts.items():
+            first[k], last[k] = np.inf, -np.inf
+            for i, (a, b) in enumerate(own):
+                first[k, i], last[k, i] = a, b
+        return replace(self, first=first, last=last)
+
     def without(self, begin_unix_s: float, end_unix_s: float) -> Candidates:
         """Give the same, none of which may be in a stretch of time."""
         before = np.minimum(self.last, begin_unix_s - self.duration_s[:, None])

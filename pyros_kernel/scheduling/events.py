@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pyros_kernel.scheduling.block import Block, Id
+from pyros_kernel.scheduling.conditions import Conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +63,11 @@ class Freed:
     """Time has come free, or requests have come: what is planned stays, and the rest is filled."""
 
 
-Event = Alert | Lost | Failed | Overrun | Pinned | Dropped | Freed
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The sky is expected to be otherwise than it was: what asks for seeing or transparency moves or goes."""
+
+    conditions: Conditions
+
+
+Event = Alert | Lost | Failed | Overrun | Pinned | Dropped | Freed | Forecast

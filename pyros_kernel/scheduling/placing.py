@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -91,8 +91,8 @@ def _together(queue: Queue, night: Night, search: Search) -> tuple[Timeline, flo
     c = Candidates.of(queue, night.transition, quotas=night.quotas, quality=quality if search.quality else None)
     route, bound = best_route(c, search)
     starts = best_starts(c, quality, route)
-    if not search.quality and search.iterations:
-        route, starts = _as_valuable_but_better(c, quality, route, starts, bound, search)
+    if search.iterations and (not search.quality or len(route.order) == len(queue)):
+        route, starts = _as_valuable_but_better(replace(c, quality=None), quality, route, starts, bound, search)
     timeline = Timeline(night.transition)
     for k, start in zip(route.order, starts.tolist(), strict=True):
         block, seen = queue[k]

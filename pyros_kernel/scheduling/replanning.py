@@ -9,8 +9,9 @@ import numpy as np
 
 from pyros_kernel.scheduling.block import Block, Id, Pointing, Transition
 from pyros_kernel.scheduling.candidates import Candidates
+from pyros_kernel.scheduling.conditions import Conditions
 from pyros_kernel.scheduling.earth import Floats
-from pyros_kernel.scheduling.events import Alert, Dropped, Event, Failed, Lost, Overrun, Pinned
+from pyros_kernel.scheduling.events import Alert, Dropped, Event, Failed, Forecast, Lost, Overrun, Pinned
 from pyros_kernel.scheduling.intervals import complement, union
 from pyros_kernel.scheduling.outcome import Placement, Plan, Rejection, Search
 from pyros_kernel.scheduling.placing import Queue
@@ -62,6 +63,7 @@ class Replanner:
         self._begin = {self._row[p.id]: p.start_unix_s for p in made.placed}
         self._way_s = [self._way(block, seen.direction) for block, seen in self._queue]
         self._out: set[int] = set()
+        self._lost: list[tuple[float, float]] = []
         self._why: dict[int, str] = {}
 
     def replan(self, now_unix_s: float, event: Event | None = None) -> Plan:
@@ -142,7 +144,10 @@ class Replanner:
             lost = event.start_unix_s, event.end_unix_s
             if running is not None and lost[0] < self._begin[running] + self._c.duration_s[running]:
                 self._interrupt(running, "interrupted: time was lost")
+            self._lost.append(lost)
             self._c = self._c.without(*lost)
+        elif isinstance(event, Forecast):
+            self._expect(event.conditions)
         elif isinstance(event, Overrun):
             k = self._find(event.id)
             if k != running:
@@ -175,6 +180,17 @@ class Replanner:
         self._row[block.id] = len(self._queue) - 1
         self._way_s.append(self._way(block, self._queue[-1][1].direction))
         self._c = self._c.with_one_more(self._queue, self._transition, bonus=_FIRST)
+
+    def _expect(self, conditions: Conditions) -> None:
+        """Look anew when what has further constraints can be observed."""
+        whole = self.plan.start_unix_s, self.plan.end_unix_s
+        self._finder = Visibilities(self._sky, *whole, self._free, (), conditions)
+        rows = [k for k, (block, _) in enumerate(self._queue) if block.constraints]
+        for k, seen in zip(rows, self._finder.of([self._queue[k][0] for k in rows]), strict=True):
+            self._queue[k] = self._queue[k][0], seen
+        self._c = self._c.seen(rows, self._queue)
+        for lost in self._lost:
+            self._c = self._c.without(*lost)
 
     def _way(self, block: Block, direction: Floats) -> float:
         if self._pointing is None or block.fixed_start_unix_s is not None:

@@ -29,7 +29,7 @@ _NUMBERS = {
     "value": "value",
 }
 _UNITS = {"ra": u.deg, "dec": u.deg, "duration_s": u.s, "exposure_s": u.s, "overhead_s": u.s}
-_WORDS = {"name", "programme", "group", "after"}
+_WORDS = {"name", "programme", "group", "after", "grade"}
 _OTHERS = {"id", "ra", "dec", "duration_s", "exposure_s", "exposures", "overhead_s", "max_airmass", "twilight"}
 _MORE = {"window_start", "window_end", "filter", "mandatory", "min_gap_s", "max_gap_s", "preferred", "body"}
 COLUMNS = frozenset({*_NUMBERS, *_WORDS, *_OTHERS, *_MORE})

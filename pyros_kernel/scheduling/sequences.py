@@ -142,6 +142,7 @@ def block_of(sequence: Sequence, duration_s: float, site_min_altitude_deg: float
         filters=tuple(plan.filter for album in sequence.albums[:1] for plan in album.plans),
         name=sequence.name,
         programme=sequence.request.programme.name,
+        grade=sequence.request.programme.tac_grade,
         mandatory=sequence.mandatory,
     )
 

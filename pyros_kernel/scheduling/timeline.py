@@ -7,6 +7,7 @@ import numpy as np
 from pyros_kernel.scheduling.block import Block, Transition
 from pyros_kernel.scheduling.earth import Floats
 from pyros_kernel.scheduling.intervals import Spans
+from pyros_kernel.scheduling.shares import Ints
 
 
 class Timeline:
@@ -18,6 +19,8 @@ class Timeline:
         self._starts: Floats = np.empty(0)
         self._ends: Floats = np.empty(0)
         self.directions: Floats = np.empty((0, 3))
+        self._names: dict[str, int] = {"": 0}
+        self._filters: Ints = np.empty((0, 2), dtype=np.int64)  # the first and last of each, by number
 
     def fix(self, block: Block, direction: Floats, start_unix_s: float) -> None:
         """Place a block that runs already.
@@ -38,6 +41,7 @@ class Timeline:
         self._starts = np.insert(self._starts, k, start_unix_s)
         self._ends = np.insert(self._ends, k, end)
         self.directions = np.insert(self.directions, k, direction, axis=0)
+        self._filters = np.insert(self._filters, k, self._ends_of(block.filters), axis=0)
 
     def transitions_s(self) -> list[float]:
         """Give the time that each placed block needs after the one before it; nothing for the first."""
@@ -62,10 +66,15 @@ class Timeline:
     def _transitions_s(self, block: Block, direction: Floats) -> tuple[Floats, Floats]:
         """Give the times from each placed block to this one, and from this one to each."""
         move = self._move_s(self.directions - direction)
-        placed = [entry[2].filters for entry in self.entries]
-        before = [self._change_s(f, block.filters) for f in placed]
-        after = [self._change_s(block.filters, f) for f in placed]
-        return move + np.array(before), move + np.array(after)
+        first, last = self._ends_of(block.filters)
+        change = self._transition.filter_change_s
+        before = change * ((self._filters[:, 1] != first) & (self._filters[:, 1] > 0) & (first > 0))
+        after = change * ((self._filters[:, 0] != last) & (self._filters[:, 0] > 0) & (last > 0))
+        return move + before, move + after
+
+    def _ends_of(self, filters: tuple[str, ...]) -> tuple[int, int]:
+        first, last = (filters[0], filters[-1]) if filters else ("", "")
+        return (self._names.setdefault(first, len(self._names)), self._names.setdefault(last, len(self._names)))
 
     def _move_s(self, difference: Floats) -> Floats:
         t = self._transition
