@@ -146,10 +146,16 @@ class Chart {
     node("text", { x, y: Math.max(TOP + 10, this.y(altitude) - 5) }, group, "Moon");
   }
 
-  drawCurve({ title, name, tone, status, start_s, end_s, points }, names) {
+  drawCurve({ id, title, name, tone, status, pinned, start_s, end_s, points }, names) {
     const up = points.filter(([, altitude]) => altitude > 0);
-    const group = node("g", { class: `curve ${tone} ${status}`, role: "img", tabindex: 0, "aria-label": title }, this.svg);
-    node("title", {}, group, title);
+    const movable = this.model.get("movable");
+    const free = movable && status === "planned" && start_s !== null;
+    const kind = `curve ${tone} ${status}${pinned ? " pinned" : ""}${free ? " free" : ""}`;
+    const label = free ? `${title}. Arrow keys move it, Enter pins it there, Delete drops it.` : title;
+    const role = movable ? "button" : "img";
+    const group = node("g", { class: kind, role, tabindex: 0, "aria-label": label, "data-id": id }, this.svg);
+    node("title", {}, group, label);
+    if (movable) group.addEventListener("click", () => this.model.send({ what: "choose", id }));
     if (up.length > 1) node("path", { class: "whole", d: this.path(up) }, group);
     if (start_s === null || end_s === null) return;
     const slot = between(points, start_s, end_s);
@@ -160,7 +166,56 @@ class Chart {
       node("path", { class: "slot", d: line }, group);
     }
     node("rect", { class: "bar", x: x0, y: floor + 21, width: Math.max(2, x1 - x0 - 1), height: 8, rx: 2 }, group);
+    if (free) this.makeMovable(group, id, start_s, end_s);
     if (slot.length > 1) this.drawName(name, tone, slot, names);
+  }
+
+  // Dragged, or moved by the arrow keys, a ghost of its bar shows where it would be; the kernel says whether it can.
+  makeMovable(group, id, start_s, end_s) {
+    const floor = HEIGHT - BOTTOM, perSecond = this.x(start_s + 1) - this.x(start_s);
+    let ghost = null, shift_s = 0;
+    const show = (seconds) => {
+      shift_s = Math.round(seconds / 60) * 60;
+      if (!ghost) {
+        const width = Math.max(2, this.x(end_s) - this.x(start_s) - 1);
+        ghost = node("g", { class: "ghost" }, group);
+        node("rect", { y: floor + 19, width, height: 12, rx: 2 }, ghost);
+        node("text", { y: floor + 14 }, ghost);
+      }
+      ghost.setAttribute("transform", `translate(${this.x(start_s + shift_s)},0)`);
+      ghost.lastChild.textContent = hhmm(start_s + shift_s);
+    };
+    const end = (pin) => {
+      if (pin && shift_s) this.model.send({ what: "pin", id, start_s: start_s + shift_s });
+      if (ghost) ghost.remove();
+      ghost = null;
+      shift_s = 0;
+    };
+    group.addEventListener("pointerdown", (down) => {
+      if (down.button !== 0) return;
+      group.setPointerCapture(down.pointerId);
+      const move = (event) => {
+        if (ghost || Math.abs(event.clientX - down.clientX) > 3) show((event.clientX - down.clientX) / perSecond);
+      };
+      const up = (event) => {
+        for (const [name, act] of acts) group.removeEventListener(name, act);
+        end(event.type === "pointerup");
+      };
+      const acts = [["pointermove", move], ["pointerup", up], ["pointercancel", up]];
+      for (const [name, act] of acts) group.addEventListener(name, act);
+    });
+    group.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -300, ArrowRight: 300 }[event.key];
+      if (step) show(shift_s + step);
+      else if (event.key === "Enter" && shift_s) end(true);
+      else if (event.key === "Enter") this.model.send({ what: "choose", id });
+      else if (event.key === "Escape") end(false);
+      else if (event.key === "Delete") this.model.send({ what: "drop", id });
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    group.addEventListener("blur", () => end(false));
   }
 
   // Above its turn where it fits, upright inside it where it doesn't; an alert is always named above.

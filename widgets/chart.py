@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import ipywidgets as W
 import traitlets as t
 
 from pyros_kernel.snapshot import NightView, SequenceView, Snapshot, Spot
+from widgets.hands import Act, drop, pin
 from widgets.sequences import slot_text
 from widgets.tones import sequence_tone
 from widgets.words import esc
@@ -31,17 +33,37 @@ class AltitudeChart(anywidget.AnyWidget):
     moon = t.List().tag(sync=True)
     now_s = t.Float(0.0).tag(sync=True)
     label = t.Unicode("").tag(sync=True)
+    movable = t.Bool(False).tag(sync=True)
 
 
 class ScheduleChart:
-    """The chart, as a part of a panel."""
+    """The chart, as a part of a panel.
 
-    def __init__(self) -> None:
+    :param act: gives a control's command to the observatory; with it what is planned can be dragged to another
+        time (or moved with the arrow keys), and dropped with the delete key
+    :param choose: told which sequence was pressed
+    """
+
+    def __init__(self, act: Act | None = None, choose: Callable[[int], None] | None = None) -> None:
+        self._act, self._choose = act, choose
         self._title = W.HTML()
-        self._chart = AltitudeChart()
+        self._chart = AltitudeChart(movable=act is not None)
+        self._chart.on_msg(self._heard)
         self.widget = W.VBox([self._title, self._chart])
         self.widget.add_class("pyros-card").add_class("pyros-chart")
         self._drawn: tuple[object, ...] = ()
+
+    def _heard(self, _: object, content: dict[str, Any], __: object) -> None:
+        """Take what was done in the chart: a sequence pressed, moved or taken away."""
+        what, sequence_id = content.get("what"), content.get("id")
+        if not isinstance(sequence_id, int):
+            return
+        if what == "choose" and self._choose is not None:
+            self._choose(sequence_id)
+        elif what == "pin" and self._act is not None:
+            pin(self._act, sequence_id, float(content["start_s"]))
+        elif what == "drop" and self._act is not None:
+            drop(self._act, sequence_id)
 
     def draw(self, snapshot: Snapshot) -> None:
         """Send the curves if the schedule changed, and move the now-line."""
@@ -77,13 +99,15 @@ def limits(night: NightView) -> dict[str, float]:
 def curve(sequence: SequenceView) -> dict[str, Any]:
     """Give what the chart draws of a sequence; the chart sets texts as text, never as markup."""
     kind = "alert, " if sequence.is_alert else ""
-    title = f"{sequence.name} ({sequence.programme}): {kind}{sequence.status}, {slot_text(sequence)} UTC"
+    pinned = "pinned, " if sequence.pinned else ""
+    title = f"{sequence.name} ({sequence.programme}): {kind}{pinned}{sequence.status}, {slot_text(sequence)} UTC"
     return {
         "id": sequence.id,
         "name": short_name(sequence),
         "title": f"{title}\n{sequence.reason}" if sequence.reason else title,
         "tone": sequence_tone(sequence),
         "status": sequence.status,
+        "pinned": sequence.pinned,
         "start_s": sequence.start_s,
         "end_s": sequence.end_s,
         "points": [list(point) for point in sequence.curve],

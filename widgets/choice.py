@@ -28,6 +28,11 @@ class Choice:
         value: object = self.widget.value
         return value if isinstance(value, str) else None
 
+    def choose(self, key: str) -> None:
+        """Choose one, if it is offered."""
+        if key in [known for _, known in self.widget.options]:
+            self.widget.value = key
+
     def offer(self, options: Options) -> str | None:
         """Offer (text, key) pairs; the first is chosen if what was chosen is gone.
 

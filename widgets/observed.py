@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from pyros_kernel.snapshot import Snapshot
@@ -81,6 +81,49 @@ class Tasks(Protocol):
         ...
 
 
+class Placed(Protocol):
+    """Why a sequence has its place, or none."""
+
+    @property
+    def reason(self) -> str:
+        """The reason, in words."""
+        ...
+
+    @property
+    def rivals(self) -> Sequence[object]:
+        """What holds its time."""
+        ...
+
+    @property
+    def change(self) -> str:
+        """The smallest change that would place it; empty if none helps, or it is placed."""
+        ...
+
+
+class Schedule(Protocol):
+    """The night's schedule; a change that can't be raises, and says why."""
+
+    def pin(self, sequence: int, when: float | str) -> object:
+        """Observe a sequence from a time (unix seconds, or ``03:15`` UTC), and at no other."""
+        ...
+
+    def drop(self, sequence: int, reason: str) -> object:
+        """Don't observe a sequence tonight."""
+        ...
+
+    def release(self, sequence: int) -> object:
+        """Take a pin or a drop back."""
+        ...
+
+    def reprioritise(self, sequence: int, priority: float) -> object:
+        """Give a sequence another priority."""
+        ...
+
+    def explain(self, sequence: int) -> Placed:
+        """Tell why a sequence has its place, or none; takes up to a second."""
+        ...
+
+
 class Observed(Protocol):
     """An observatory as a panel sees it.
 
@@ -127,6 +170,11 @@ class Observed(Protocol):
     @property
     def tasks(self) -> Tasks:
         """The tasks."""
+        ...
+
+    @property
+    def schedule(self) -> Schedule:
+        """The night's schedule."""
         ...
 
     @property

@@ -18,6 +18,7 @@ from widgets.inbox import Desk
 from widgets.log import log_html
 from widgets.observed import Observed
 from widgets.panel import Panel
+from widgets.plan import plan_html
 from widgets.roster import Roster
 from widgets.rules import rules_html
 from widgets.safety import safety_html
@@ -98,14 +99,15 @@ class WeatherPanel(SinglePanel):
 
 
 class SchedulePanel(SinglePanel):
-    """The schedule, and why each sequence has its place or none."""
+    """The schedule, why each sequence has its place or none, and changing it."""
 
     def __init__(self, observatory: Observed) -> None:
         super().__init__(observatory, "Schedule panel")
 
     def parts(self) -> tuple[Part, ...]:
-        """Chart, list and reasons."""
-        return ScheduleChart(), Card("sequences", sequences_html), Why()
+        """Chart, plan, list and reasons."""
+        why = Why(self._act)
+        return ScheduleChart(self._act, why.choose), why, Card("plan", plan_html), Card("sequences", sequences_html)
 
 
 class AlertsPanel(SinglePanel):

@@ -10,6 +10,7 @@ from pyros_kernel.snapshot import NightView, SequenceView, Snapshot
 from widgets.card import Calm
 from widgets.chart import short_name
 from widgets.choice import Choice
+from widgets.hands import Act, Hands
 from widgets.sequences import slot_text
 from widgets.tones import sequence_tone
 from widgets.words import clock_text, degrees_text, esc, fields, frame, nothing, pill
@@ -17,14 +18,22 @@ from widgets.writing import put
 
 
 class Why:
-    """Choose a sequence, read its reasons; what was not placed stands first."""
+    """Choose a sequence, read its reasons, and change its place; what was not placed stands first.
 
-    def __init__(self) -> None:
+    :param act: gives a control's command to the observatory and returns at once
+    """
+
+    def __init__(self, act: Act) -> None:
         self._choice = Choice("Sequence", "The sequence whose reasons are shown")
         self._text = W.HTML()
         self._calm = Calm(self._text)
-        self.widget = W.VBox([W.HTML(frame("Why", "")), self._choice.widget, self._text])
+        self._hands = Hands(act)
+        self.widget = W.VBox([W.HTML(frame("Why", "")), self._choice.widget, self._text, self._hands.widget])
         self.widget.add_class("pyros-card").add_class("pyros-why")
+
+    def choose(self, sequence_id: int) -> None:
+        """Choose a sequence, as the chart does when it is pressed there."""
+        self._choice.choose(str(sequence_id))
 
     def draw(self, snapshot: Snapshot) -> None:
         """Offer the sequences and write about the chosen one."""
@@ -32,6 +41,7 @@ class Why:
         chosen = self._choice.offer([(_line(s), key) for key, s in known.items()])
         put(self._choice.widget.layout, display="" if known else "none")
         sequence = known.get(chosen or "")
+        self._hands.draw(sequence, snapshot)
         self._calm.write(
             nothing("Nothing is scheduled yet.") if sequence is None else why_html(sequence, snapshot.night)
         )
@@ -45,6 +55,8 @@ def why_html(sequence: SequenceView, night: NightView | None) -> str:
     )
     reason = sequence.reason if not placed else sequence.why or sequence.reason
     told = {"programme": sequence.programme, **sequence.needs}
+    if sequence.pinned or sequence.dropped:
+        told = {"by hand": "pinned" if sequence.pinned else "dropped", **told}
     if placed:
         told = {"turn": f"{slot_text(sequence)} UTC", **told}
     change = "" if placed else "".join(f"<li>{esc(text)}</li>" for text in what_would_change_it(sequence, night))

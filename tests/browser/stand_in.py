@@ -26,6 +26,8 @@ from pyros_kernel.snapshot import (
     ImageView,
     LogLine,
     NightView,
+    PlanView,
+    QuotaView,
     SequenceView,
     SkyView,
     Snapshot,
@@ -296,6 +298,8 @@ def night() -> Snapshot:
         sky=SKY,
         weather=weather(),
         rules=read_rules(),
+        plan=PlanView(at("07:04"), "alert 1 goes first", "1 new (GRB 261123A); 1 out (NGC 253)", 9640.0, 9800.0),
+        quotas=(QuotaView("GALAXIES", 30.0, 500 * 3600.0, 125 * 3600.0), QuotaView("GRB", 0.0, None, 3600.0)),
     )
 
 
@@ -332,6 +336,41 @@ class Lines:
     def send(self, device: str, action: str, operation: str, *values: float | str) -> dict[str, object]:
         self._note("line", device, action, operation, *map(str, values))
         return {"state": "<tracking>"}
+
+
+class Reasons(NamedTuple):
+    """Why a sequence has no place."""
+
+    reason: str
+    rivals: tuple[str, ...]
+    change: str
+
+
+class Hands:
+    """Take what is wanted of the schedule."""
+
+    def __init__(self, note: Callable[..., None]) -> None:
+        self._note = note
+
+    def pin(self, sequence: int, when: float | str) -> None:
+        self._note("pin", str(sequence), str(when))
+
+    def drop(self, sequence: int, reason: str) -> None:
+        self._note("drop", str(sequence), reason)
+
+    def release(self, sequence: int) -> None:
+        self._note("release", str(sequence))
+
+    def reprioritise(self, sequence: int, priority: float) -> None:
+        self._note("reprioritise", str(sequence), f"{priority:g}")
+
+    def explain(self, sequence: int) -> Reasons:
+        self._note("explain", str(sequence))
+        return Reasons("no room <left>", ("Crab pulsar",), "300 s shorter it would fit")
+
+    def send(self, path: str) -> Answer:
+        self._note("send", path)
+        return Answer(True, "taken <as a copy>")
 
 
 class StandIn:
@@ -396,9 +435,9 @@ class StandIn:
     def agents(self) -> StandIn:
         return self
 
-    def send(self, path: str) -> Answer:
-        self._note("send", path)
-        return Answer(True, "taken <as a copy>")
+    @property
+    def schedule(self) -> Hands:
+        return Hands(self._note)
 
     def explain(self, packet: str) -> Explained:
         self._note("explain", packet)

@@ -72,6 +72,29 @@ def test_clicks_and_choices_reach_the_kernel(panels: Any, page: Any) -> None:
     expect(panel(page, "Schedule").locator(".pyros-why")).to_contain_text("08:10–09:20 UTC")
 
 
+def test_a_sequence_is_moved_with_the_keys_and_with_the_mouse(panels: Any, page: Any) -> None:
+    begins = panels.execute("print([int(s.start_s) for s in o.picture.placed if s.name == 'Crab pulsar'][0])")
+    crab = panel(page, "Schedule").locator(".curve.free", has_text="Crab pulsar")
+    crab.focus()
+    for key in ("ArrowRight", "ArrowRight", "Enter"):
+        crab.press(key)
+    page.wait_for_timeout(300)
+    panels.execute("import time; time.sleep(0.5)")
+    assert panels.execute("print(o.commands)") == f"[('pin', '5', '{int(begins) + 600}')]"
+    panels.execute("o.commands.clear()")
+    bar = crab.locator(".bar").bounding_box()
+    x, y = bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y, steps=4)
+    expect(crab.locator(".ghost")).to_be_attached()
+    page.mouse.up()
+    expect(crab.locator(".ghost")).to_have_count(0)
+    page.wait_for_timeout(300)
+    panels.execute("import time; time.sleep(0.5)")
+    assert panels.execute("print(o.commands[0][:2], float(o.commands[0][2]) > " + begins + ")") == "('pin', '5') True"
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark", "Dark High Contrast"])
 def test_every_text_can_be_read_in_each_theme(panels: Any, page: Any, pictures: Path, theme: str) -> None:
     panels.command("apputils:change-theme", {"theme": f"JupyterLab {theme}"})

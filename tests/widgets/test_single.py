@@ -145,6 +145,67 @@ def test_the_choice_stays_when_the_schedule_changes(show: Any, observatory: Any,
     assert "Nothing is scheduled yet." in look(panel).card("why")
 
 
+def test_the_plan_says_why_it_was_made_how_good_it_is_and_what_is_used(show: Any, look: Any) -> None:
+    text = look(show(widgets.SchedulePanel)).card("plan")
+    assert "07:04 UTC, alert 1 goes first" in text and "1 out (NGC 253)" in text
+    assert "at most 1.6 % from the best plan" in text
+    assert "500 h (30 %), 25.0 % used" in text and "no limit" in text
+
+
+def test_a_sequence_is_pinned_dropped_released_and_made_more_important(show: Any, observatory: Any, look: Any) -> None:
+    panel = show(widgets.SchedulePanel)
+    [choice] = [w for w in look(panel).all if isinstance(w, W.Dropdown)]
+    choice.value = "5"
+    panel.refresh()
+    [when] = [w for w in look(panel).all if isinstance(w, W.Text)]
+    assert when.value == "08:10"
+    assert look(panel).button("release").disabled and "neither" in look(panel).button("release").tooltip
+    when.value = "09:00"
+    for press, command in (
+        ("pin", ("pin", "5", "09:00")),
+        ("drop", ("drop", "5", "in the panel")),
+        ("more", ("reprioritise", "5", "5")),
+        ("less", ("reprioritise", "5", "0")),
+        ("ask", ("explain", "5")),
+    ):
+        look(panel).button(press).click()
+        eventually(lambda command=command: command in observatory.commands and not panel._pending, panel)
+    panel.refresh()
+    assert "no room &lt;left&gt;" in look(panel).card("hands") and "300 s shorter" in look(panel).card("hands")
+    placed = tuple(replace(s, pinned=s.id == 5) for s in observatory.picture.placed)
+    observatory.change(placed=placed)
+    panel.refresh()
+    assert not look(panel).button("release").disabled and "pinned" in look(panel).card("why")
+    look(panel).button("release").click()
+    eventually(lambda: ("release", "5") in observatory.commands, panel)
+    choice.value = "1"
+    panel.refresh()
+    assert look(panel).button("pin").disabled and "executed" in look(panel).button("pin").tooltip
+    assert panel.errors == ()
+
+
+def test_a_refused_pin_says_why(show: Any, observatory: Any, look: Any) -> None:
+    panel = show(widgets.SchedulePanel)
+    observatory.refusal = ValueError("Vega field can't be pinned: never above 60.0°")
+    look(panel).button("pin").click()
+    eventually(lambda: any("never above 60.0°" in error for error in panel.errors), panel)
+
+
+def test_the_chart_moves_drops_and_chooses(show: Any, observatory: Any, look: Any) -> None:
+    panel = show(widgets.SchedulePanel)
+    chart = look(panel).chart
+    assert chart.movable
+    chart._handle_custom_msg({"what": "pin", "id": 5, "start_s": 1790000000.0}, [])
+    eventually(lambda: ("pin", "5", "1790000000.0") in observatory.commands and not panel._pending, panel)
+    chart._handle_custom_msg({"what": "drop", "id": 7}, [])
+    eventually(lambda: ("drop", "7", "in the panel") in observatory.commands, panel)
+    chart._handle_custom_msg({"what": "choose", "id": 6}, [])
+    chart._handle_custom_msg({"what": "choose", "id": "nonsense"}, [])
+    [choice] = [w for w in look(panel).all if isinstance(w, W.Dropdown)]
+    assert choice.value == "6"
+    assert not look(show(widgets.NightPanel)).chart.movable
+
+
 @pytest.mark.parametrize(
     ("reason", "advice"),
     [
