@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from pyros_kernel.report.sequences import SequenceFacts, sequence_facts
 from pyros_kernel.report.services import ReportServices
+from pyros_kernel.scheduling.quotas import Quota, read_quotas
 from pyros_kernel.store import AgentLog, Alert, Image, Night, Request, Schedule, Weather
 from pyros_kernel.store import PlacedSequence as Placed
 from pyros_kernel.store import Sequence as SequenceRow
@@ -61,6 +62,21 @@ class WeatherFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleFacts:
+    """A schedule that was made in the night.
+
+    :param changes: what it moved, in words
+    :param gap: by what share it may be short of the best plan at most; None where no bound was found
+    """
+
+    created: datetime
+    reason: str
+    changes: str
+    placed: int
+    gap: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class NightFacts:
     """Everything about a night that is told of it afterwards."""
 
@@ -73,7 +89,8 @@ class NightFacts:
     sunrise: datetime
     sequences: tuple[SequenceFacts, ...]
     rejected: tuple[SequenceFacts, ...]
-    schedules: tuple[datetime, ...]
+    schedules: tuple[ScheduleFacts, ...]
+    quotas: tuple[Quota, ...]
     alerts: tuple[AlertFacts, ...]
     images: tuple[Image, ...]
     weather: tuple[WeatherFacts, ...]
@@ -100,7 +117,11 @@ def read_night(night_id: int, services: ReportServices) -> NightFacts:
             sunrise=night.sunrise,
             sequences=told,
             rejected=rejected,
-            schedules=tuple(s.created for s in schedules),
+            schedules=tuple(
+                ScheduleFacts(s.created, s.reason, s.changes or "", sum(e.start is not None for e in s.entries), s.gap)
+                for s in schedules
+            ),
+            quotas=read_quotas(session, night.site, night.name),
             alerts=tuple(_alerts(session, span, told)),
             images=images,
             weather=tuple(

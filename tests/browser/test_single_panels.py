@@ -80,7 +80,7 @@ def test_a_sequence_is_moved_with_the_keys_and_with_the_mouse(panels: Any, page:
         crab.press(key)
     page.wait_for_timeout(300)
     panels.execute("import time; time.sleep(0.5)")
-    assert panels.execute("print(o.commands)") == f"[('pin', '5', '{int(begins) + 600}')]"
+    assert panels.execute("print(o.commands)") == f"[('pin', '5', '{int(begins) + 600}.0')]"
     panels.execute("o.commands.clear()")
     bar = crab.locator(".bar").bounding_box()
     x, y = bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2

@@ -141,7 +141,10 @@ def _observe(services: Services) -> None:
         names = ("SN light curves", "Exoplanet transits", f"Asteroids {HOSTILE}", "Bursts")
         programmes = [ScientificProgramme(name=name) for name in names]
         session.add_all(programmes)
-        first = Schedule(created=night.dusk, plan_start=night.dusk, plan_end=night.dawn, night=night)
+        first = Schedule(
+            created=night.dusk, plan_start=night.dusk, plan_end=night.dawn, night=night,
+            reason="observing begins", changes="1 new (NGC 300)", value=96.0, bound=100.0,
+        )  # fmt: skip
         session.add(first)
 
         def add(

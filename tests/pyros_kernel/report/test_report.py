@@ -45,6 +45,12 @@ def test_every_sequence_has_its_outcome_and_reason(full_night: Services) -> None
         assert [row for row in told if all(word in row for word in words)], words
 
 
+def test_every_schedule_says_why_it_was_made_and_how_good_it_is(full_night: Services) -> None:
+    told = rows(page(full_night)[1])
+    assert [row for row in told if "observing begins" in row and "1 new (NGC 300)" in row and "at most 4.0 %" in row]
+    assert [row for row in told if row.startswith("Bursts none")]
+
+
 def test_nothing_that_came_from_outside_is_more_than_text(full_night: Services) -> None:
     written, tree = page(full_night)
     assert "<script" not in written.lower()
