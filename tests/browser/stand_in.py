@@ -368,10 +368,6 @@ class Hands:
         self._note("explain", str(sequence))
         return Reasons("no room <left>", ("Crab pulsar",), "300 s shorter it would fit")
 
-    def send(self, path: str) -> Answer:
-        self._note("send", path)
-        return Answer(True, "taken <as a copy>")
-
 
 class StandIn:
     """Give a picture, and note the commands with the thread they came from.
@@ -438,6 +434,10 @@ class StandIn:
     @property
     def schedule(self) -> Hands:
         return Hands(self._note)
+
+    def send(self, path: str) -> Answer:
+        self._note("send", path)
+        return Answer(True, "taken <as a copy>")
 
     def explain(self, packet: str) -> Explained:
         self._note("explain", packet)
