@@ -8,65 +8,39 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from astropy.time import Time
 
-from pyros_kernel.agents import Agent, AgentConfig, AgentHost, Sender, use
+from pyros_kernel.agents import Agent, AgentHost, Sender
 from pyros_kernel.agents.alert_manager import AlertManager
 from pyros_kernel.agents.majordome import Majordome
-from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.alert_desk import AlertDesk
 from pyros_kernel.by_hand import ByHand, Seat
 from pyros_kernel.clock import Clock
-from pyros_kernel.devices import NEVER_ASKED, Devices, Missing
+from pyros_kernel.devices import Devices, Missing
 from pyros_kernel.drill import Drill
 from pyros_kernel.lease import ControlLease, LeaseHeld
-from pyros_kernel.lock import DataLock, Held
+from pyros_kernel.lock import Held
 from pyros_kernel.night_run import NightRun
-from pyros_kernel.opening import (
-    agent_config_for,
-    build_host,
-    clock_for,
-    first_fixtures,
-    guard,
-    open_services,
-    set_aside,
-)
-from pyros_kernel.recipes import end_all, running
+from pyros_kernel.recipes import running
 from pyros_kernel.report import summarise, write_report
 from pyros_kernel.safety.guarded import Guarded
 from pyros_kernel.schedule_desk import ScheduleDesk
 from pyros_kernel.services import Services
 from pyros_kernel.settings import Settings
 from pyros_kernel.simulation import SimulatorProcess
-from pyros_kernel.snapshot import Snapshot
-from pyros_kernel.store import Channel, Site, Store
+from pyros_kernel.snapshot import NOTHING, Snapshot
+from pyros_kernel.started import Started, Wanted
+from pyros_kernel.store import Channel, Store
 from pyros_kernel.task_desk import TaskDesk
-from pyros_kernel.tasks.context import Context, read_context, write_context
-from pyros_kernel.view import View
+from pyros_kernel.tasks.context import Context, read_context
 from pyros_kernel.watching import Watching
 
 logger = logging.getLogger(__name__)
 
-_NOTHING = Snapshot(
-    time_s=0.0,
-    taken_real_s=0.0,
-    speed=1.0,
-    running=False,
-    site="",
-    latitude_deg=0.0,
-    longitude_deg=0.0,
-    sun_altitude_deg=0.0,
-    moon_altitude_deg=0.0,
-    moon_illumination=0.0,
-    night=None,
-    verdict=None,
-)
-_READY_REAL_S = 10.0
 _AGAIN_REAL_S = 0.3
 
 
@@ -116,30 +90,28 @@ class Observatory:
         if not simulate and (night or start or speed != 1.0 or fresh):
             raise ValueError("real instruments know no other night, no other speed, and no fresh start: leave them out")
         self.settings = Settings.from_environment(data)
-        self._start = None if start is None else Time(start, scale="utc")
-        self._night, self._speed, self._simulate, self._fresh = night, speed, simulate, fresh
-        self._fixtures = fixtures
-        self._alert_port = alert_port if alert_port is not None else (0 if simulate else 8098)
-        self._stack: ExitStack | None = None
+        self._wanted = Wanted(
+            night=night,
+            start=None if start is None else Time(start, scale="utc"),
+            speed=speed,
+            simulate=simulate,
+            fresh=fresh,
+            fixtures=fixtures,
+            alert_port=alert_port if alert_port is not None else (0 if simulate else 8098),
+        )
         self._changing = threading.RLock()
-        self._services: Services | None = None
-        self._host: AgentHost | None = None
-        self._view: View | None = None
-        self._lease: ControlLease | None = None
+        self._started: Started | None = None
         self._watching: Watching | None = None
         self._last: Context | None = None  # what ran here before it stepped down
         self._me = ""  # the name under which it holds a lease, once it has one
-        self.guardian: Guarded | None = None
-        self._wishes = Wishes()
         self._defects: tuple[str, ...] = ()
-        self._config: AgentConfig | None = None
 
     # ------------------------------------------------------------------ start and stop
 
     @property
     def running(self) -> bool:
         """Whether it is started."""
-        return self._services is not None
+        return self._started is not None
 
     def start(self) -> Observatory:
         """Open the store, reach the devices (or start simulators), and start the agents; twice is once.
@@ -150,42 +122,18 @@ class Observatory:
         with self._changing:
             if self.running:
                 return self
-            with ExitStack() as stack:
-                lock = DataLock(self.settings.data, what=_what_runs_here())
-                lock.acquire()
-                stack.callback(lock.release)
-                self._look_away()
-                if self._fresh:
-                    set_aside(self.settings.data)
-                store = Store.open(self.settings.database_url)
-                stack.callback(store.close)
-                site = first_fixtures(store, self._fixtures)
-                clock = clock_for(site, self._night, self._start, self._speed)
-                self._wishes = Wishes()
-                self._lease = ControlLease(
-                    store, _what_runs_here(), on_taken=self._lose_command, on_held=self._hold_command, me=self._me
-                )
-                self._me = self._lease.me
-                self._lease.acquire()
-                stack.callback(self._lease.release)
-                addresses = self._start_simulators(stack, store, site, clock)
-                self._config = config = agent_config_for(self.settings, free_ports=self._simulate)
-                use(config)
-                stack.callback(use, None)
-                stack.callback(Sender.close)
-                services = open_services(stack, self.settings, store, site, clock, addresses)
-                stack.callback(write_context(services, addresses))
-                self.guardian = guard(stack, services, simulated=self._simulate)
-                host = build_host(services, self._wishes, config, self._alert_port)
-                stack.callback(self._collect_defects, services)
-                stack.callback(host.stop_all)
-                host.start_all()
-                stack.callback(end_all, services, "the observatory goes down", resumable=True)
-                self._services, self._host, self._view = services, host, View(services, host)
-                self._stack = stack.pop_all()
+            self._started = started = Started(
+                self.settings,
+                self._wanted,
+                _what_runs_here(),
+                self._me,
+                when_ours=self._look_away,
+                when_taken=self._begin_to_step_down,
+            )
+            self._me = started.lease.me
             atexit.register(self.stop)
-            self._wait_ready()
-            logger.info("observatory %s started, night %s", site.name, services.night_name)
+            started.wait_ready()
+            logger.info("observatory %s started, night %s", started.services.site.name, started.services.night_name)
             return self
 
     def stop(self) -> None:
@@ -195,14 +143,14 @@ class Observatory:
         """
         with self._changing:
             self._look_away(release=True)
-            if self._stack is None:
+            started = self._started
+            if started is None:
                 return
-            stack, self._stack = self._stack, None
             atexit.unregister(self.stop)
             try:
-                stack.close()
+                started.close()
             finally:
-                self._services = self._host = self._view = None
+                self._defects, self._started = started.defects, None
 
     def watch(self) -> Observatory:
         """Look on while another kernel commands: panels and snapshots work, commands are refused by name.
@@ -255,7 +203,7 @@ class Observatory:
 
         :raises Defects: with what it was
         """
-        defects = tuple(self._services.logbook.defects) if self._services else self._defects
+        defects = self._started.defects if self._started is not None else self._defects
         if defects:
             raise Defects("in the background: " + "; ".join(defects))
 
@@ -273,8 +221,9 @@ class Observatory:
         :raises NotStarted: if the observatory is not started
         """
         self._tell(Majordome.MSG_OBSERVE)
-        self._wishes.ended.clear()
-        return NightRun(self._wishes, self.services)
+        started = self._here()
+        started.wishes.ended.clear()
+        return NightRun(started.wishes, started.services)
 
     def pause(self, reason: str = "by hand") -> None:
         """Interrupt what runs and hold; the dome stays open while it is safe."""
@@ -302,8 +251,8 @@ class Observatory:
 
         :raises NotStarted: if the observatory is not started
         """
-        if self._services is not None:
-            return self._services
+        if self._started is not None:
+            return self._started.services
         if (watching := self._watching) is not None:
             return watching.services
         raise NotStarted("the observatory is not started: call obs.start() first")
@@ -332,8 +281,8 @@ class Observatory:
 
         :raises NotStarted: if the observatory is not started
         """
-        if self._services is not None and self._lease is not None:
-            return self._lease
+        if self._started is not None:
+            return self._started.lease
         if (watching := self._watching) is not None:
             return watching.lease
         raise NotStarted("the observatory is not started: call obs.start() first")
@@ -341,10 +290,10 @@ class Observatory:
     @property
     def alerts(self) -> AlertDesk:
         """Alerts: send one by hand, or replay an archived one."""
-        services, stack = self.services, self._stack
+        started = self._here()
         manager = self.agents.agent(Agent.ALERT_MANAGER)
-        assert stack is not None and isinstance(manager, AlertManager)  # a started observatory has both
-        return AlertDesk(services, manager, stack)
+        assert isinstance(manager, AlertManager)  # a started observatory has one
+        return AlertDesk(started.services, manager, started.closing)
 
     @property
     def tasks(self) -> TaskDesk:
@@ -354,7 +303,7 @@ class Observatory:
     @property
     def schedule(self) -> ScheduleDesk:
         """The night's schedule: plot, table, explain; pin, drop, reprioritise, block."""
-        return ScheduleDesk(self.services, self._config, self.lease.check)
+        return ScheduleDesk(self.services, self._started.config if self._started else None, self.lease.check)
 
     @property
     def by_hand(self) -> ByHand:
@@ -398,14 +347,29 @@ class Observatory:
 
         :raises NotStarted: if the observatory is not started
         """
-        if self._host is None:
-            raise NotStarted("the observatory is not started: call obs.start() first")
-        return self._host
+        return self._here().host
+
+    @property
+    def guardian(self) -> Guarded | None:
+        """The guardian's process; None if there is none, or the observatory is not started."""
+        return self._started.guardian if self._started is not None else None
+
+    @property
+    def simulators(self) -> SimulatorProcess:
+        """The process of the simulated instruments.
+
+        :raises NotStarted: if the observatory is not started
+        :raises ValueError: if its instruments are real ones
+        """
+        simulators = self._here().simulators
+        if simulators is None:
+            raise ValueError("its instruments are real ones: Observatory(simulate=True) has simulators")
+        return simulators
 
     def snapshot(self) -> Snapshot:
         """Give the whole observatory at one moment, cheaply; an empty picture if it is not started."""
-        view = self._view or self._watching
-        return view.snapshot() if view is not None else _NOTHING
+        seen = self._started.view if self._started is not None else self._watching
+        return seen.snapshot() if seen is not None else NOTHING
 
     def commanded_by(self) -> str:
         """Say who commands instead of this kernel; empty if it does."""
@@ -430,12 +394,10 @@ class Observatory:
         :raises LookupError: if no installed package brings one
         :raises OSError: if the port is taken
         """
-        stack = self._stack
-        if stack is None:
-            raise NotStarted("the observatory is not started: call obs.start() first")
+        closing = self._here().closing
         for entry in entry_points(group="pyros.handles", name="page"):
             page = entry.load()(self, port)
-            stack.callback(page.close)
+            closing.callback(page.close)
             return page
         raise LookupError("no installed package brings the page: install PyROS whole")
 
@@ -447,10 +409,7 @@ class Observatory:
         :raises NotStarted: if the observatory is not started
         :raises ValueError: if its instruments are real ones, or there is no such fault
         """
-        clock = self.clock
-        if not self._simulate:
-            raise ValueError("only simulated instruments can be broken: Observatory(simulate=True)")
-        return Drill(self.simulators.control(), clock, seed, **how)
+        return Drill(self.simulators.control(), self.clock, seed, **how)
 
     def report(self) -> Path:
         """Write the night's report as it stands, and say where it is."""
@@ -461,7 +420,7 @@ class Observatory:
         return summarise(self.services.night_id, services=self.services)
 
     def __repr__(self) -> str:
-        services = self._services
+        services = self._started.services if self._started is not None else None
         state = "not started" if services is None else f"night {services.night_name}, ×{services.clock.speed:g}"
         return f"<Observatory {self.settings.data.name}: {state}>"
 
@@ -470,17 +429,13 @@ class Observatory:
     def _seat(self, instrument: object, panel: str) -> Seat:
         return Seat(instrument, lambda: self.panel(panel))
 
-    def _start_simulators(self, stack: ExitStack, store: Store, site: Site, clock: Clock) -> dict[str, str]:
-        if not self._simulate:
-            return {}
-        self.simulators = SimulatorProcess(store, site, clock, log=self.settings.data / "log" / "simulators.log")
-        stack.callback(self.simulators.stop)
-        return self.simulators.start()
+    def _here(self) -> Started:
+        """Give what is started in this kernel; watching is not enough."""
+        if self._started is None:
+            raise NotStarted("the observatory is not started: call obs.start() first")
+        return self._started
 
-    def _lose_command(self, why: str) -> None:
-        self._wishes.lost = why
-        if self.guardian is not None:
-            self.guardian.relieve()  # whoever commands now has a guardian of his own
+    def _begin_to_step_down(self) -> None:
         # Not in the lease's own thread, which the stop ends.
         threading.Thread(target=self._step_down, name="pyros-step-down", daemon=True).start()
 
@@ -495,9 +450,6 @@ class Observatory:
         except Exception:  # nobody waits for this thread: the log has it
             logger.exception("stepping down failed")
 
-    def _hold_command(self, why: str) -> None:
-        self._wishes.lost = why
-
     def _look_away(self, *, release: bool = False) -> None:
         """Stop watching; a lease that was taken meanwhile is given back, or left for the start to go on with."""
         watching, self._watching = self._watching, None
@@ -510,20 +462,6 @@ class Observatory:
             watching.lease.stop_renewing()
         watching.close()
 
-    def _collect_defects(self, services: Services) -> None:
-        self._defects = tuple(services.logbook.defects)
-
-    def _wait_ready(self) -> None:
-        """Wait until every agent is set up and every device was asked once: the first look shows what is there."""
-        members = self.services.devices.members.values()
-        deadline = time.monotonic() + _READY_REAL_S
-        while time.monotonic() < deadline:
-            asked = all(member.error != NEVER_ASKED for member in members)
-            if asked and not any(view.state == "starting" for view in self.agents.views()):
-                return
-            time.sleep(0.02)
-        logger.warning("not every agent and device is ready after %.0f s; the panel shows which", _READY_REAL_S)
-
     def _tell(self, message: str, payload: Mapping[str, Any] | None = None) -> None:
         self.lease.check(message.lower())
-        Sender.send_to(Agent.MAJORDOME, message, dict(payload or {}), config=self._config)
+        Sender.send_to(Agent.MAJORDOME, message, dict(payload or {}), config=self._here().config)

@@ -271,3 +271,20 @@ class Snapshot:
     plan: PlanView | None = None
     quotas: tuple[QuotaView, ...] = ()
     lease: LeaseView | None = None
+
+
+NOTHING = Snapshot(
+    time_s=0.0,
+    taken_real_s=0.0,
+    speed=1.0,
+    running=False,
+    site="",
+    latitude_deg=0.0,
+    longitude_deg=0.0,
+    sun_altitude_deg=0.0,
+    moon_altitude_deg=0.0,
+    moon_illumination=0.0,
+    night=None,
+    verdict=None,
+)
+"""What an observatory that is not started shows."""

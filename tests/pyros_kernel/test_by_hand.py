@@ -52,13 +52,13 @@ def test_neither_gate_nor_sun_nor_lease_is_passed(obs: Observatory) -> None:
     with pytest.raises(Refused, match="the Sun stands at"):
         obs.by_hand.send("telescope", "DO", "START")
     obs.by_hand.send("telescope", "DO", "ABORT")
-    obs._lease, kept = type("Lost", (), {"check": _lost})(), obs._lease
+    obs._started.lease, kept = type("Lost", (), {"check": _lost})(), obs._started.lease
     try:
         with pytest.raises(NotCommanding, match="FOCUSER DO GOTO"):
             obs.by_hand.send("focuser", "DO", "GOTO")
         obs.by_hand.send("focuser", "GET", "STATUS")
     finally:
-        obs._lease = kept
+        obs._started.lease = kept
 
 
 def _lost(_: object, command: str) -> None:

@@ -298,7 +298,7 @@ def test_earlier_data_are_set_aside_and_kept(tmp_path: Path) -> None:
     for _ in range(2):
         with Observatory(tmp_path, start=MIDNIGHT, speed=100, fresh=True) as obs:
             assert obs.alerts.send(BURST).ack
-            assert len(obs.summary()["alerts"]) == 1
+            until(lambda: len(obs.summary()["alerts"]) == 1, "its row follows the journal")
     (earlier,) = (tmp_path / "earlier").iterdir()
     assert (earlier / "pyros.sqlite").is_file()
 

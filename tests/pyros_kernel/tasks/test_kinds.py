@@ -273,9 +273,9 @@ def test_a_recipe_runs_in_a_worker_and_borrows_the_night(obs: Observatory) -> No
         assert session.get_one(RecipeRecord, queued).status is RecipeStatus.DONE
         (frame,) = session.scalars(select(Image).where(Image.exposure_time_s == 20.0))
     assert frame.complete
-    until(lambda: not obs._wishes.paused)
+    until(lambda: not obs._started.wishes.paused)
 
 
 def test_system_pause_tells_the_majordome(obs: Observatory) -> None:
     assert _send("system_pause", "clouds in the west").get(timeout=WAIT_S) == "clouds in the west"
-    until(lambda: obs._wishes.paused == "clouds in the west")
+    until(lambda: obs._started.wishes.paused == "clouds in the west")
