@@ -91,6 +91,13 @@ class Agenda:
         with self._services.store.session(read_only=True) as session:
             return session.get_one(Sequence, entry.sequence_id).status is SequenceStatus.PLANNED
 
+    def claim(self, sequence_id: int) -> None:
+        """Let a sequence that goes before all others have its place, whatever a schedule made of it meanwhile."""
+        with self._services.store.session() as session:
+            sequence = session.get_one(Sequence, sequence_id)
+            if sequence.status is SequenceStatus.OBSERVABLE:
+                sequence.become(SequenceStatus.PLANNED, "it goes first")
+
     def take(self, sequence_id: int) -> None:
         """Take a sequence out: it runs now."""
         self._taken = sequence_id

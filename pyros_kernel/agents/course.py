@@ -88,6 +88,7 @@ class Course:
             self.take_end()
         if self._alert is not None:
             (sequence_id, slew), self._alert = self._alert, None
+            self.agenda.claim(sequence_id)
             self._start(sequence_id, slew)
             return None
         return self._start_next()
@@ -114,6 +115,8 @@ class Course:
             raise
         self.running = None
         self.agenda.ended()
+        if self._alert is not None:
+            return  # what comes now is an alert, and the schedule is asked for when it has begun
         if self._goes_on() and (ended.is_alert or ended.outcome is not SequenceStatus.EXECUTED):
             self.agenda.ask(f"after sequence {ended.sequence_id}: {ended.outcome or 'a defect'}")
 

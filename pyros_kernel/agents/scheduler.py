@@ -56,7 +56,8 @@ class Scheduler(Agent):
         """Plan the night and tell the Majordome; one that is away learns it from the store."""
         asked = message.payload
         night_id = int(asked.get("night_id", self._services.night_id))
-        start_s = float(asked.get("start_unix_s", self._services.clock.unix_s()))
+        now_s = self._services.clock.unix_s()
+        start_s = max(now_s, float(asked.get("start_unix_s", now_s)))  # it may have waited for its turn
         reason = str(asked.get("reason", f"asked by {message.sender}"))
         if asked.get("anew"):
             self._tell(schedule_night(night_id, start_s, reason, services=self._services, stop=self.stopping.is_set))

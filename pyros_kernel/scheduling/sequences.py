@@ -110,8 +110,9 @@ def running_block(
     begun = sequence.started if sequence.status is SequenceStatus.EXECUTING else None
     started = now_unix_s if begun is None else begun.timestamp()
     end = started + missing_s if planned_end_unix_s is None else planned_end_unix_s
-    if end <= now_unix_s:
-        end = now_unix_s + max(missing_s, 1.0)
+    # It may have begun after its planned end, or after the moment for which this is asked.
+    if end <= (latest := max(now_unix_s, started)):
+        end = latest + max(missing_s, 1.0)
     return replace(block_of(sequence, end - started, 0.0, windowed=False), fixed_start_unix_s=started)
 
 

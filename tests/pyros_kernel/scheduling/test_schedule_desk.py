@@ -172,6 +172,20 @@ def test_a_repair_keeps_what_runs_and_moves_nothing_without_need(services: Night
     assert _current(services).gap is not None
 
 
+def test_what_began_late_or_after_the_asking_is_planned_around(services: NightServices) -> None:
+    late, other = services.add("late"), services.add("other", dec_deg=35.0)
+    services.schedule()
+    asked_s = services.clock.unix_s()
+    services.clock.advance(3600.0)  # long after its planned end
+    began = _begin(services, late)
+    for start_s in (asked_s, services.clock.unix_s()):
+        reschedule_night(services.night_id, start_s, "it waited for its turn", services=services)
+        entry = services.entry(late)
+        assert entry.start is not None and entry.end is not None and entry.start <= began < entry.end
+        start = services.entry(other).start
+        assert start is None or start >= entry.end or services.entry(other).end <= began
+
+
 def test_an_alert_goes_as_soon_as_it_can_be_observed(
     services: NightServices, desk: ScheduleDesk, until: Callable[..., object]
 ) -> None:
