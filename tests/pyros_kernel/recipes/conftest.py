@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pyros_kernel import Observatory
-from pyros_kernel.agents import Sender
 from pyros_kernel.recipes import end_all
 from tests.waiting import status, until
 
@@ -33,7 +32,6 @@ def obs(observing: Observatory) -> Iterator[Observatory]:
     yield observing
     end_all(observing.services, "the test ends")
     until(lambda: status(observing) == "observing", "observing again")
-    Sender.close()  # two who sent at once left a spare connection each
 
 
 @pytest.fixture
