@@ -148,6 +148,7 @@ class Core:
             if not why:
                 return self._attempt()
             self.attempt.set(why)
+            self.loan.let_go()
             if self.services.clock.unix_s() - waits_from_s > _HOLD_S:
                 raise RecipeInterrupted(f"held for {_HOLD_S / 3600:.0f} h: {why}")
             time.sleep(_LOOK_REAL_S)  # an abort is seen at the next look

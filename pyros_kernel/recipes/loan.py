@@ -47,6 +47,10 @@ class Loan(Protocol):
         """
         ...
 
+    def let_go(self) -> None:
+        """Give it back if something goes first; to be called while nothing of the recipe runs on the instruments."""
+        ...
+
     def give_back(self) -> None:
         """Let the night go on."""
         ...
@@ -58,6 +62,9 @@ class Free:
     def why_not(self) -> str:
         """Say nothing: it may always work."""
         return ""
+
+    def let_go(self) -> None:
+        """Do nothing."""
 
     def give_back(self) -> None:
         """Do nothing."""
@@ -83,6 +90,7 @@ class NightLoan:
         self._mine = f"recipe {name}"
         self._refuse_real_s = time.monotonic() + _BEGIN_REAL_S
         self._asked = False
+        self._in_the_way = False  # of an alert, or of the dome: to be given back once nothing runs
         self._asked_real_s = 0.0
         self._had = False
         self._alert: int | None = None
@@ -93,9 +101,14 @@ class NightLoan:
         status, reason = self._night()
         return self._sky(status, reason) if self._needs is Needs.SKY else self._closed(status, reason)
 
+    def let_go(self) -> None:
+        """Give it back if something goes first; to be called while nothing of the recipe runs on the instruments."""
+        if self._in_the_way:
+            self.give_back()
+
     def give_back(self) -> None:
         """Let the night go on, unless somebody else holds it by now."""
-        asked, self._asked = self._asked, False
+        asked, self._asked, self._in_the_way = self._asked, False, False
         _, reason = self._night()
         others = reason.startswith(PAUSED_BY_HAND) and reason != PAUSED_BY_HAND + self._mine
         if asked and self._resume is not None and not others:
@@ -117,10 +130,10 @@ class NightLoan:
         if reason != PAUSED_BY_HAND + self._mine:
             return reason
         if self._shutter() is not Shutter.OPEN:
-            self.give_back()  # held by this recipe the machine would not open again
+            self._in_the_way = True  # held by this recipe the machine would not open again
             return "waiting for the dome to open"
         if alert := self._alert_waits():
-            self.give_back()
+            self._in_the_way = True
             return alert
         self._had = True
         return ""
