@@ -56,6 +56,8 @@ def graphs(draw: st.DrawFn) -> list[Row]:
         required = [k.column.table.name for k in table.foreign_keys if not k.parent.nullable]
         most = 3 if all(keys.get(name) for name in required) else 0
         keys[table.name] = draw(st.lists(st.integers(1, 2**31 - 1), max_size=most, unique=True))
+        if table.name == "placed_sequence" and most:  # each is in the schedule of its number: a pair comes once
+            keys[table.name] = keys["schedule"]
     objects: list[Row] = []
     for mapper in Base.registry.mappers:
         table = mapper.local_table
@@ -75,6 +77,10 @@ def graphs(draw: st.DrawFn) -> list[Row]:
                     fields[name] = f"{pk}:{fields[name][:4]}"
             if table.name == "alert":
                 fields["digest"] = str(pk)
+            if table.name == "placed_sequence":
+                fields["schedule"] = pk
+            if table.name == "schedule":  # of a night, one is current
+                fields["status"] = "superseded"
             label = f"{mapper.class_.group}.{mapper.class_.__name__}"
             objects.append({"model": label, "pk": pk, "fields": fields})
     random.Random(draw(st.integers(0, 99))).shuffle(objects)
