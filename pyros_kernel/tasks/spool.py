@@ -93,7 +93,7 @@ class Spool:
 
     def give_back(self, taken: Path) -> None:
         """Put a taken message back where it was."""
-        queue, _, name = taken.name.partition("~")
+        queue, _, name = taken.name.rpartition("~")  # a queue's name may hold one, a message's never
         try:
             taken.rename(self.directory(unquote(queue)) / name)
         except FileNotFoundError:

@@ -54,6 +54,7 @@ def serving(directory: Path) -> Iterator[Ports]:
     receiver = VtpReceiver(inbox.receive_all, lambda _r: None, port=0, deadline_s=DEADLINE_S, strict=True)
     receiver.add(broadcaster)
     receiver.start()
+    assert send(new(), port=receiver.port, timeout_s=15).ack  # the first one starts the thread that makes rows
     yield Ports(receiver.port, broadcaster.port, broadcaster)
     receiver.stop()
     inbox.close()
