@@ -93,7 +93,7 @@ def full_disk(directory: Path) -> list[Measured]:
             obs.stop_night("the drill ends")
             until(lambda: not any(s.status == "executing" for s in obs.snapshot().placed), "it stops", 120.0)
             frames.violations += lost_or_twice(disk / "data", obs.store)
-    except (Late, subprocess.CalledProcessError, PermissionError) as error:
+    except (Late, subprocess.CalledProcessError, PermissionError, FileNotFoundError) as error:
         waits.violations.append(str(error))
     return [waits, frames]
 
@@ -102,11 +102,11 @@ def full_disk(directory: Path) -> list[Measured]:
 def _small_disk(directory: Path) -> Generator[Path]:
     disk = directory / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(disk)], check=True)
+    subprocess.run(["/usr/bin/mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m", "tmpfs", str(disk)], check=True)
     try:
         yield disk
     finally:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        subprocess.run(["/usr/bin/umount", "--lazy", str(disk)], check=True)
 
 
 def lost_or_twice(data: Path, store: Store) -> list[str]:
