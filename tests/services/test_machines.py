@@ -1,6 +1,6 @@
 """Store and broker, instruments, workers and notebook on four machines, each cut off in turn: nothing is lost.
 
-The cut lasts 3 s, and a minute with PYROS_NIGHTLY=1.
+It runs with PYROS_NIGHTLY=1; PYROS_CUT_S says how long each is cut off, a minute if left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.services.machines import Machines, NoNetwork
 from tests.waiting import until
 
 OPERATIONS = Path(__file__).parents[1] / "pyros_kernel" / "tasks"
-CUT_S = 60.0 if os.environ.get("PYROS_NIGHTLY") else 3.0
+CUT_S = float(os.environ.get("PYROS_CUT_S", "60"))
 PORTS = range(11111, 11116)  # of the devices in fixtures/initial_fixture.json
 
 PREPARE = """
@@ -153,7 +153,8 @@ def _postgresql(machines: Machines, stack: ExitStack) -> str:
     return f"postgresql://postgres@{here}/postgres"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.skipif(not os.environ.get("PYROS_NIGHTLY"), reason="takes minutes: PYROS_NIGHTLY=1 PYROS_CUT_S=3")
+@pytest.mark.timeout(900)
 def test_each_machine_is_cut_off_in_turn_and_nothing_is_lost(
     machines: Machines, stack: ExitStack, tmp_path: Path
 ) -> None:
