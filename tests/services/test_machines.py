@@ -26,7 +26,7 @@ from tests.waiting import until
 
 OPERATIONS = Path(__file__).parents[1] / "pyros_kernel" / "tasks"
 CUT_S = float(os.environ.get("PYROS_CUT_S", "60"))
-PORTS = range(11111, 11116)  # of the devices in fixtures/initial_fixture.json
+PORTS = range(11111, 11121)  # of the devices in fixtures/initial_fixture.json
 
 PREPARE = """
 import sys, time
