@@ -130,7 +130,8 @@ def test_killed_simulators_are_seen_and_all_goes_on_when_they_are_back(obs: Obse
         camera.state()
     until(lambda: status(obs) != "observing", "the night holds")
     images = obs.summary()["images"]["total"]
-    now = next(s for s in obs.snapshot().placed if s.id == running)
+    seen = obs.snapshot()
+    now = next(s for s in (*seen.placed, *seen.rejected) if s.id == running)
     assert now.status != "executed", "what was cut off is not done"
     assert obs.simulators.pid is None
     obs.simulators.start()
