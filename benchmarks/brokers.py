@@ -66,7 +66,7 @@ def _remember_ours(directory: Path, count: int) -> None:
             for n in range(begin, min(begin + _BATCH, count))
         ]
         with store.session() as session:
-            session.connection().execute(insert(Alert.__table__), rows)  # type: ignore[arg-type]
+            session.connection().execute(insert(Alert), rows)
     store.close()
 
 

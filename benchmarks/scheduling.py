@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import AltAz, SkyCoord
 from astropy.time import Time
 
+from benchmarks import least_cpu_s
 from benchmarks.nightbench.adapter import blocks_of, plan_of, rows_of, sky_of
 from benchmarks.nightbench.evaluate import evaluate
 from benchmarks.nightbench.generate import make_problem
@@ -17,16 +18,16 @@ from pyros_kernel.scheduling import Block, Search, Sky, Transition
 from pyros_kernel.scheduling.events import Alert
 from pyros_kernel.scheduling.replanning import Replanner
 
-MINUTES = 720
+MINUTES, RUNS = 720, 7
 
 
 def run() -> Iterator[tuple[str, str]]:
     """Measure, and judge what was planned."""
     problem = make_problem(100)
     place = sky_of(problem).location
-    yield "Sky of a night, with sunset to sunrise", _ms(_cpu_s(lambda: Sky(place, "2026-11-17").night))
+    yield "Sky of a night, with sunset to sunrise", _ms(least_cpu_s(lambda: Sky(place, "2026-11-17").night, RUNS))
     sky = sky_of(problem)
-    yield "Sun and Moon once, as a panel asks", _ms(_cpu_s(lambda: _panel(sky)))
+    yield "Sun and Moon once, as a panel asks", _ms(least_cpu_s(lambda: _panel(sky), RUNS))
     for n in (100, 1000):
         yield from _table(n)
     for n in (25, 100, 400, 1000):
@@ -41,7 +42,7 @@ def _table(n: int) -> Iterator[tuple[str, str]]:
     sky = sky_of(make_problem(1))
     unix_s = sky.midnight_unix_s + np.arange(-MINUTES / 2, MINUTES / 2) * 60.0
     ours = sky.altitudes_deg(sky.directions(ra, dec), unix_s)
-    ours_s = _cpu_s(lambda: sky.altitudes_deg(sky.directions(ra, dec), unix_s))
+    ours_s = least_cpu_s(lambda: sky.altitudes_deg(sky.directions(ra, dec), unix_s), RUNS)
     frame = AltAz(obstime=Time(unix_s, format="unix")[None, :], location=sky.location)
     targets = SkyCoord(ra * u.deg, dec * u.deg)[:, None]
     began = time.process_time()
@@ -58,7 +59,7 @@ def _plans(n: int) -> Iterator[tuple[str, str]]:
     problem = make_problem(n)
     sky, blocks = sky_of(problem), blocks_of(problem)
     made = plan_of(problem, sky, blocks)
-    cpu_s = _cpu_s(lambda: plan_of(problem, sky, blocks))
+    cpu_s = least_cpu_s(lambda: plan_of(problem, sky, blocks), RUNS)
     report = evaluate(problem, rows_of(problem, made), step=60.0)
     yield (
         f"plan of {n} blocks, windows included",
@@ -85,17 +86,6 @@ def _replans(n: int) -> Iterator[tuple[str, str]]:
 def _panel(sky: Sky) -> None:
     sky.sun_altitude_deg(sky.midnight_unix_s)
     sky.moon(sky.midnight_unix_s)
-
-
-def _cpu_s(work: Callable[[], object], times: int = 7) -> float:
-    """Give the least CPU seconds of some runs: what else runs on the machine can only add."""
-    work()
-    spent: list[float] = []
-    for _ in range(times):
-        began = time.process_time()
-        work()
-        spent.append(time.process_time() - began)
-    return min(spent)
 
 
 def _ms(seconds: float) -> str:

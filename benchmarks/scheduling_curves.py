@@ -5,8 +5,8 @@ The planner has no grid of times; its path bound has, and so have the peers. Its
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks import FULL
+from benchmarks import FULL, least_cpu_s
 from benchmarks.nightbench.adapter import blocks_of, plan_of, sky_of
 from benchmarks.nightbench.generate import make_problem
 from pyros_kernel.scheduling import Search
@@ -37,8 +37,8 @@ def run() -> Iterator[tuple[str, str]]:
     for n in NUMBERS:
         problem = make_problem(n)
         sky, blocks = sky_of(problem), blocks_of(problem)
-        first.append(_least(lambda: plan_of(problem, sky, blocks)))  # noqa: B023
-        value.append(_least(lambda: plan_of(problem, sky, blocks, Search(0)), 2))  # noqa: B023
+        first.append(least_cpu_s(partial(plan_of, problem, sky, blocks), 3))
+        value.append(least_cpu_s(partial(plan_of, problem, sky, blocks, Search(0)), 2))
     yield "first plan, ms at N = " + ", ".join(map(str, NUMBERS)), ", ".join(f"{1e3 * s:.3g}" for s in first)
     yield "plan by value with its bound, ms", ", ".join(f"{1e3 * s:.3g}" for s in value)
     grid_s, bounds = _grid(100)
@@ -64,7 +64,7 @@ def _grid(n: int) -> tuple[list[float], list[float]]:
     spent, bounds = [], []
     for cell_s in CELLS_S:
         paths = Paths(c, able, cell_s)
-        spent.append(_least(lambda: paths.best(price[able]), 2))  # noqa: B023
+        spent.append(least_cpu_s(partial(paths.best, price[able]), 2))
         bounds.append(float(price.sum()) + paths.best(price[able])[0])
     return spent, bounds
 
@@ -82,12 +82,3 @@ def _draw(first: list[float], value: list[float], grid_s: list[float], bounds: l
     other.set_ylabel("bound (dashed)")
     figure.savefig(PICTURE, dpi=110)
     plt.close(figure)
-
-
-def _least(work: Callable[[], object], times: int = 3) -> float:
-    spent: list[float] = []
-    for _ in range(times):
-        began = time.process_time()
-        work()
-        spent.append(time.process_time() - began)
-    return min(spent)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -24,10 +25,7 @@ def run() -> Iterator[tuple[str, str]]:
     for n in (100, 400):
         problem = make_problem(n)
         sky, blocks = sky_of(problem), blocks_of(problem)
-
-        def planned() -> None:
-            plan_of(problem, sky, blocks, Search(1_000_000, cpu_s=3.0))  # noqa: B023
-
+        planned = partial(plan_of, problem, sky, blocks, Search(1_000_000, cpu_s=3.0))
         yield f"the same while a night of {n} is planned for 3 CPU s", _words(_pauses(planned))
 
 

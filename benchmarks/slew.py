@@ -89,6 +89,11 @@ def _sender(port: int) -> Iterator[Callable[[Path], float]]:
         process.stdin.close()
 
 
+def _observing(obs: Observatory) -> bool:
+    night = obs.snapshot().night
+    return night is not None and night.status == "observing"
+
+
 def _busy_with_alert(obs: Observatory) -> bool:
     return any(s.is_alert and s.status == "executing" for s in obs.snapshot().placed)
 
@@ -121,7 +126,7 @@ def measure(per_kind: int = PER_KIND) -> dict[str, list[float]]:
             write_durably(place / "reference.xml", raw)
             times["reference"].append(1000 * (time.perf_counter() - began_s))
             (place / "packet.xml").write_bytes(raw)
-            _until(lambda: not _busy_with_alert(obs) and obs.snapshot().night.status == "observing", "its turn")  # type: ignore[union-attr]
+            _until(lambda: not _busy_with_alert(obs) and _observing(obs), "its turn")
             time.sleep(1.0)  # what the retraction ended is put away
             sent.clear()
             last_byte: list[float] = []

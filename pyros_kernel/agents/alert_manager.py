@@ -95,7 +95,6 @@ class AlertManager(Agent):
         """Open the port, and finish what was acknowledged before a crash but not decided about."""
         warm_up(self._quick, self.clock)
         self.intake.start()
-        self.intake.finish()
         self.every(_AGAIN_S, self._try_again, name="alerts-again")
 
     def shutdown(self) -> None:

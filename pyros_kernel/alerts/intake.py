@@ -56,15 +56,14 @@ class Intake:
         """The port on which authors are heard."""
         return self._vtp.port
 
-    def start(self) -> None:
-        """Open the port.
+    def start(self, opened: Callable[[], object] = lambda: None) -> None:
+        """Open the port, and act on what was acknowledged before the program ended, but not decided about.
 
+        :param opened: called as soon as the port is open
         :raises CannotListen: if it is taken
         """
         self._vtp.start()
-
-    def finish(self) -> None:
-        """Act on what was acknowledged before the program ended, but not decided about."""
+        opened()
         for received in self._inbox.undecided():
             logger.warning("alert %d was acknowledged before but not decided about", received.alert_id)
             self._act(received)

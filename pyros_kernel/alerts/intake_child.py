@@ -115,9 +115,7 @@ def main() -> None:
         counted=lambda what: voice.say({"counted": what}),
     )
     try:
-        intake.start()
-        voice.say({"ready": intake.port})
-        intake.finish()
+        intake.start(lambda: voice.say({"ready": intake.port}))
         commands = _Commands(intake)
         for line in sys.stdin:
             voice.say(commands.do(json.loads(line)))

@@ -7,21 +7,19 @@ but not decided about is told again at the next start.  Its end of the standard 
 
 from __future__ import annotations
 
-import json
 import logging
 import queue
-import select
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from pyros_kernel.alerts.child import Child
 from pyros_kernel.alerts.reading import read_packet
 from pyros_kernel.alerts.received import Received
 from pyros_kernel.alerts.transport import SWITCH_INTERVAL_S, CannotListen
@@ -31,7 +29,6 @@ from pyros_kernel.store import Alert, Store, StoreError
 
 logger = logging.getLogger(__name__)
 
-_READY_S = 60.0
 _ANSWER_S = 20.0
 _STOP_S = 10.0
 _AGAIN_S = 1.0
@@ -81,7 +78,7 @@ class IntakeProcess:
             "port": port,
         }
         self._act, self._counted = act, counted
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._thread: threading.Thread | None = None
         self._switch_interval_s = 0.0
         self._ending = threading.Event()
@@ -97,10 +94,10 @@ class IntakeProcess:
     @property
     def pid(self) -> int | None:
         """The child's process id; None while there is none."""
-        return None if self._process is None else self._process.pid
+        return None if self._child is None else self._child.pid
 
     def start(self) -> None:
-        """Start the child; the port is open when this returns.
+        """Start the child; the port is open when this returns, and what was left undecided is told soon.
 
         :raises CannotListen: if the port is taken, or the child does not start; says why
         """
@@ -111,15 +108,11 @@ class IntakeProcess:
         self._thread = threading.Thread(target=self._run, name="pyros-intake", daemon=True)
         self._thread.start()
 
-    def finish(self) -> None:
-        """What was acknowledged before, but not decided about, the child tells by itself."""
-
     def stop(self) -> None:
         """End the child; twice is once."""
         self._ending.set()
-        process = self._process
-        if process is not None and process.stdin is not None:
-            process.stdin.close()  # it takes that for its end
+        if self._child is not None:
+            self._child.let_end()
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join(_STOP_S)
@@ -165,11 +158,11 @@ class IntakeProcess:
 
     def _ask(self, words: dict[str, Any]) -> dict[str, Any]:
         with self._asking:
-            process = self._process
-            if process is None:
+            child = self._child
+            if child is None:
                 raise CannotListen("the alerts' process is being started again: try in a second")
             try:
-                self._tell(process, words)
+                child.tell(words)
                 answer = self._answers.get(timeout=_ANSWER_S)
             except (OSError, ValueError, queue.Empty) as error:
                 raise CannotListen(f"the alerts' process does not answer: {error!r}") from error
@@ -179,18 +172,18 @@ class IntakeProcess:
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            process = self._process
-            if process is not None and process.stdout is not None:
-                for line in process.stdout:
-                    self._hear(json.loads(line))
+            child = self._child
+            if child is not None:
+                for words in child.said():
+                    self._hear(words)
             if self._ending.is_set():
                 return
             logger.error("the alerts' process ended; it is started again (its log: %s)", self._log)
             self._end_child()
             try:
-                process = self._start_child()
+                child = self._start_child()
                 for words in self._sources:
-                    self._tell(process, words | {"again": True})
+                    child.tell(words | {"again": True})
             except (CannotListen, OSError) as error:
                 logger.error("the alerts' process: %s", error)
                 self._ending.wait(_AGAIN_S)
@@ -221,48 +214,12 @@ class IntakeProcess:
     def _log(self) -> Path:
         return self._directory / "log" / "alerts.log"
 
-    def _start_child(self) -> subprocess.Popen[bytes]:
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "pyros_kernel.alerts.intake_child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # an interrupt of the kernel must not end it
-            )
-        self._process = process
-        self._tell(process, self._words)
-        said = self._first_line(process)
-        if "ready" not in said:
-            self._end_child()
-            raise CannotListen(str(said.get("problem") or f"the alerts' process did not start: see {self._log}"))
-        self._words["port"] = said["ready"]
-        return process
-
-    @staticmethod
-    def _tell(process: subprocess.Popen[bytes], words: dict[str, Any]) -> None:
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(words).encode() + b"\n")
-        process.stdin.flush()
-
-    @staticmethod
-    def _first_line(process: subprocess.Popen[bytes]) -> dict[str, Any]:
-        stdout: IO[bytes] | None = process.stdout
-        assert stdout is not None
-        ready, _, _ = select.select([stdout], [], [], _READY_S)
-        line = stdout.readline() if ready else b""
-        return json.loads(line) if line else {}
+    def _start_child(self) -> Child:
+        self._child = child = Child("pyros_kernel.alerts.intake_child", self._words, self._log)
+        self._words["port"] = child.ready["ready"]
+        return child
 
     def _end_child(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with process:
-            if process.stdin is not None:
-                process.stdin.close()
-            try:
-                process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                logger.error("the alerts' process did not end within %.0f s: killed", _STOP_S)
-                process.kill()
+        child, self._child = self._child, None
+        if child is not None:
+            child.end()

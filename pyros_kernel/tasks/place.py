@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TypeVar
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from pyros_kernel.settings import Settings
-from pyros_kernel.store import Store, StoreError
+from pyros_kernel.store import Store
 
-R = TypeVar("R")
-
-logger = logging.getLogger(__name__)
-
-_PATIENCE_REAL_S, _AGAIN_REAL_S = 300.0, 1.0
+PATIENCE_REAL_S = 300.0  # how long a task waits for the store before it is given up
 
 # Held while this process uses the database for a task's row, and while it forks: a worker's main process forks the
 # one that runs tasks from a thread, and SQLite's own locks, if another thread held them then, would never be free.
@@ -66,24 +58,6 @@ def session(*, read_only: bool = False) -> Generator[Session]:
     """Open a short session, one at a time in this process; as :meth:`Store.session`."""
     with _guard, store().session(read_only=read_only) as opened:
         yield opened
-
-
-def patiently(function: Callable[[], R], patience_real_s: float = _PATIENCE_REAL_S) -> R:
-    """Call what uses the store, again and again while the store can't be reached.
-
-    :param function: may be called twice though it succeeded: an answer can be lost on its way
-    :raises StoreError: if it can't be reached for so long
-    :raises sqlalchemy.exc.OperationalError: the same, once it had been
-    """
-    deadline = time.monotonic() + patience_real_s
-    while True:
-        try:
-            return function()
-        except (StoreError, OperationalError) as error:
-            if time.monotonic() > deadline:
-                raise
-            logger.warning("the store can't be reached, once more in %g s: %s", _AGAIN_REAL_S, error)
-            time.sleep(_AGAIN_REAL_S)
 
 
 def close() -> None:

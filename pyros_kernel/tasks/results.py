@@ -14,9 +14,8 @@ from celery import states
 from celery.backends.base import BaseBackend
 from celery.exceptions import TaskRevokedError
 from celery.exceptions import TimeoutError as NotInTime
-from sqlalchemy.exc import OperationalError
 
-from pyros_kernel.store import StoreError
+from pyros_kernel.store.patience import AWAY, patiently
 from pyros_kernel.tasks import ledger, place
 
 logger = logging.getLogger(__name__)
@@ -94,11 +93,15 @@ class StoreBackend(BaseBackend):
         if state == "PROGRESS":
             try:
                 ledger.end(task_id, state, result=kept)
-            except (StoreError, OperationalError) as error:  # the work goes on, whoever looks
+            except AWAY as error:  # the work goes on, whoever looks
                 logger.warning("the progress of task %s is not seen: %s", task_id, error)
             return
         text = str(traceback or "")
-        place.patiently(lambda: ledger.end(task_id, state, result=kept, traceback=text, reason=reason))
+        patiently(
+            f"the end of task {task_id}",
+            lambda: ledger.end(task_id, state, result=kept, traceback=text, reason=reason),
+            place.PATIENCE_REAL_S,
+        )
 
     def _bury(self, task_id: str) -> None:
         """Decide about a task whose pool process died, without waiting for somebody to find it."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any, ClassVar
 
 import celery
@@ -11,12 +12,16 @@ from celery.exceptions import Ignore
 from celery.signals import task_postrun, worker_process_init
 
 from pyros_kernel.cancellation import Cancellation
-from pyros_kernel.tasks import ledger, place
+from pyros_kernel.store.patience import patiently
+from pyros_kernel.tasks import ledger
 from pyros_kernel.tasks.abort import STOPPED, TaskAborted, Watch
+from pyros_kernel.tasks.place import PATIENCE_REAL_S
 from pyros_kernel.tasks.queue_lock import QueueLock
 
 _BUSY_REAL_S = 10.0
 _AGAIN_REAL_S = 2.0
+
+_patiently = partial(patiently, longest_real_s=PATIENCE_REAL_S)
 
 _watch: Watch | None = None
 _held: list[QueueLock] = []
@@ -48,7 +53,7 @@ class PyrosTask(celery.Task):
             return self.run(*args, **kwargs)
         uuid = str(self.request.id)
         lock = QueueLock(f"queue:{self.request.delivery_info.get('routing_key') or self.goes_to}")
-        if not place.patiently(lambda: lock.acquire(_BUSY_REAL_S)):
+        if not _patiently(f"the turn of task {uuid}", lambda: lock.acquire(_BUSY_REAL_S)):
             raise self.retry(countdown=_AGAIN_REAL_S, max_retries=None)
         _held.append(lock)  # until the result is written: see _let_go
         if why_not := self._claim(uuid):
@@ -78,7 +83,7 @@ class PyrosTask(celery.Task):
             again, tried = tried, True
             return ledger.claim(uuid, self.request.retries or 0, holder, rerun=self.rerun, again=again)
 
-        return place.patiently(claim)
+        return _patiently(f"the claim of task {uuid}", claim)
 
     def _ended(self, uuid: str, reason: str, result: Any = None) -> None:
         """Write that a task that was told to end has ended.
@@ -86,9 +91,9 @@ class PyrosTask(celery.Task):
         :raises Ignore: always, as there is no more to be done
         """
         if reason == STOPPED and self.rerun:
-            place.patiently(lambda: ledger.give_back(uuid))
+            _patiently(f"the return of task {uuid}", lambda: ledger.give_back(uuid))
         else:
-            place.patiently(lambda: ledger.end(uuid, "REVOKED", result=result, reason=reason))
+            _patiently(f"the end of task {uuid}", lambda: ledger.end(uuid, "REVOKED", result=result, reason=reason))
             row = ledger.read(uuid)
             self.backend.end_what_follows({} if row is None else row.message, reason)
         raise Ignore(reason)
