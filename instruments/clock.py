@@ -70,6 +70,20 @@ class Clock:
         epoch_s, speed, anchor_s = (float(word) for word in words.split(","))
         return cls(Time(epoch_s, format="unix", scale="utc"), speed, anchor_s=anchor_s)
 
+    @classmethod
+    def seen_from_afar(cls, words: str, unix_s: float, at_s: float) -> Clock:
+        """Rebuild a clock of another machine, whose monotonic time means nothing here.
+
+        :param words: those of :meth:`to_words` there
+        :param unix_s: what it showed
+        :param at_s: reading of this machine's ``time.monotonic()`` when it showed that
+        :raises ValueError: if ``words`` were not made by :meth:`to_words`
+        """
+        if words == "system":
+            return cls()
+        _epoch_s, speed, _anchor_s = (float(word) for word in words.split(","))
+        return cls(Time(unix_s, format="unix", scale="utc"), speed, anchor_s=at_s)
+
     def to_words(self) -> str:
         """Describe the clock in one word, for the command line of a child process."""
         if self._follows_system:

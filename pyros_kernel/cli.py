@@ -95,25 +95,30 @@ def night(settings: Settings, night: str, speed: float) -> None:
 
 
 @main.command()
-@click.option("--speed", type=float, default=1.0, show_default=True)
+@click.option("--speed", type=float, default=1.0, show_default=True, help="Observatory seconds per real second.")
 @click.option("--start", default=None, help="Observatory time to begin with (ISO, UTC); now if left out.")
+@click.option("--night", default=None, help="Begin shortly before the sunset of this evening date instead.")
+@click.option("--listen", default="127.0.0.1", show_default=True, help="This machine's address for the others.")
+@click.option("--control-port", type=int, default=11110, show_default=True, help="For PYROS_SIMULATORS elsewhere.")
 @click.pass_obj
-def simulators(settings: Settings, speed: float, start: str | None) -> None:
-    """Serve simulated instruments where the store's devices say, until interrupted."""
+def simulators(
+    settings: Settings, speed: float, start: str | None, night: str | None, listen: str, control_port: int
+) -> None:
+    """Serve simulated instruments at the ports of the store's devices, until interrupted."""
     from astropy.time import Time
 
-    from pyros_kernel.clock import Clock
-    from pyros_kernel.opening import first_fixtures
+    from pyros_kernel.opening import clock_for, first_fixtures
     from pyros_kernel.simulation import describe_devices, serve
     from pyros_kernel.store import Store
 
-    clock = Clock() if start is None and speed == 1.0 else Clock(Time(start) if start else Time.now(), speed)
     store = Store.open(settings.database_url)
     try:
         site, devices = first_fixtures(store, ()), describe_devices(store, free_ports=False)
     finally:
         store.close()
-    serve(devices, site, clock)
+    devices["simulator"] = {"kind": "simulator", "port": control_port}
+    clock = clock_for(site, night, Time(start, scale="utc") if start else None, speed)
+    serve(devices, site, clock, listen)
 
 
 @main.group()

@@ -13,6 +13,7 @@ from pyros_kernel.lease import LeaseHeld
 from pyros_kernel.lock import Held
 from pyros_kernel.observatory import Observatory
 from pyros_kernel.settings import Settings
+from pyros_kernel.simulators_elsewhere import SimulatorsAway
 
 _LOOK_REAL_S = 0.5
 
@@ -33,7 +34,7 @@ def run(settings: Settings, *, simulate: bool, observe: bool) -> int:
     observatory = Observatory(settings.data, simulate=simulate)
     try:
         observatory.start()
-    except (Held, LeaseHeld, AlreadyRunning) as error:
+    except (Held, LeaseHeld, AlreadyRunning, SimulatorsAway) as error:
         click.echo(str(error), err=True)
         return 1
     try:

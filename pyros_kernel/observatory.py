@@ -8,13 +8,14 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from astropy.time import Time
 
-from pyros_kernel.agents import Agent, AgentHost, Sender
+from pyros_kernel.agents import Agent, AgentConfig, AgentHost, AgentsElsewhere, Sender
 from pyros_kernel.agents.alert_manager import AlertManager
 from pyros_kernel.agents.majordome import Majordome
 from pyros_kernel.alert_desk import AlertDesk
@@ -24,7 +25,7 @@ from pyros_kernel.devices import Devices, Missing
 from pyros_kernel.drill import Drill
 from pyros_kernel.lease import ControlLease, LeaseHeld
 from pyros_kernel.lock import Held
-from pyros_kernel.night_run import NightRun
+from pyros_kernel.night_run import NightElsewhere, NightRun
 from pyros_kernel.recipes import running
 from pyros_kernel.report import summarise, write_report
 from pyros_kernel.safety.guarded import Guarded
@@ -69,10 +70,12 @@ class Observatory:
     :param start: observatory time to begin with (Time, or ISO in UTC), instead of shortly before that sunset
     :param speed: observatory seconds per real second; more than 1 only with simulated instruments
     :param simulate: start simulators of all devices, instead of reaching them where their rows say
+    :param simulators: reach those that somebody else started (``pyros simulators``) instead, given by ``host:port`` of
+        their control, and go by their clock; PYROS_SIMULATORS if left out
     :param fresh: set the data of earlier runs aside first; only with simulated instruments
     :param fixtures: loaded into the store when the observatory is first opened, besides the initial one
     :param alert_port: where VOEvents are received; 8098, or a free port with simulated instruments
-    :raises ValueError: for a simulated night or a fast clock with real instruments
+    :raises ValueError: for a simulated night or a fast clock with real instruments, or with simulators that run
     """
 
     def __init__(
@@ -83,13 +86,20 @@ class Observatory:
         start: Time | str | None = None,
         speed: float = 1.0,
         simulate: bool = True,
+        simulators: str | None = None,
         fresh: bool = False,
         fixtures: tuple[str | Path, ...] = (),
         alert_port: int | None = None,
     ) -> None:
-        if not simulate and (night or start or speed != 1.0 or fresh):
-            raise ValueError("real instruments know no other night, no other speed, and no fresh start: leave them out")
         self.settings = Settings.from_environment(data)
+        if simulators is not None:
+            self.settings = replace(self.settings, simulators=simulators)
+        if self.settings.simulators:
+            if night or start or speed != 1.0:
+                raise ValueError("simulators that run have their clock: give night, start and speed to them")
+            simulate = False
+        elif not simulate and (night or start or speed != 1.0 or fresh):
+            raise ValueError("real instruments know no other night, no other speed, and no fresh start: leave them out")
         self._wanted = Wanted(
             night=night,
             start=None if start is None else Time(start, scale="utc"),
@@ -97,11 +107,12 @@ class Observatory:
             simulate=simulate,
             fresh=fresh,
             fixtures=fixtures,
-            alert_port=alert_port if alert_port is not None else (0 if simulate else 8098),
+            alert_port=alert_port if alert_port is not None else (0 if simulate or self.settings.simulators else 8098),
         )
         self._changing = threading.RLock()
         self._started: Started | None = None
         self._watching: Watching | None = None
+        self._attached = False  # whether commands go to the agents of another process
         self._last: Context | None = None  # what ran here before it stepped down
         self._me = ""  # the name under which it holds a lease, once it has one
         self._defects: tuple[str, ...] = ()
@@ -166,6 +177,22 @@ class Observatory:
                 atexit.register(self.stop)
             return self
 
+    def attach(self) -> Observatory:
+        """Work with agents that run headless (``pyros agents start``), here or on another machine.
+
+        It looks on as by :meth:`watch`, and gives its commands to those agents by the same Sender.
+
+        :raises NotDelivered: if no Majordome answers where the agents' ini file says
+        :raises NoNight: if nobody observed with this store yet
+        """
+        with self._changing:
+            if not self.running:
+                self.watch()
+                assert self._watching is not None  # as nothing runs here
+                Sender.ask(Agent.MAJORDOME, "status", config=self._watching.agents.config)
+                self._attached = True
+            return self
+
     def take_over(self, why: str, timeout_s: float = 60.0) -> Observatory:
         """Take command from whoever has it, and start here; recorded with the reason.
 
@@ -221,9 +248,11 @@ class Observatory:
         :raises NotStarted: if the observatory is not started
         """
         self._tell(Majordome.MSG_OBSERVE)
+        if self._attached:
+            return NightRun(NightElsewhere(self.services), self.services)
         started = self._here()
         started.wishes.ended.clear()
-        return NightRun(started.wishes, started.services)
+        return NightRun(started.wishes.ended, started.services)
 
     def pause(self, reason: str = "by hand") -> None:
         """Interrupt what runs and hold; the dome stays open while it is safe."""
@@ -291,7 +320,7 @@ class Observatory:
     def alerts(self) -> AlertDesk:
         """Alerts: send one by hand, or replay an archived one."""
         started = self._here()
-        manager = self.agents.agent(Agent.ALERT_MANAGER)
+        manager = started.host.agent(Agent.ALERT_MANAGER)
         assert isinstance(manager, AlertManager)  # a started observatory has one
         return AlertDesk(started.services, manager, started.closing)
 
@@ -303,7 +332,7 @@ class Observatory:
     @property
     def schedule(self) -> ScheduleDesk:
         """The night's schedule: plot, table, explain; pin, drop, reprioritise, block."""
-        return ScheduleDesk(self.services, self._started.config if self._started else None, self.lease.check)
+        return ScheduleDesk(self.services, self._config, self._may)
 
     @property
     def by_hand(self) -> ByHand:
@@ -342,12 +371,12 @@ class Observatory:
         return self._seat(cameras[Channel(channel.upper())], "camera")
 
     @property
-    def agents(self) -> AgentHost:
-        """The agents.
+    def agents(self) -> AgentHost | AgentsElsewhere:
+        """The agents: shown, a table of state, uptime, last message, queue depth and errors.
 
         :raises NotStarted: if the observatory is not started
         """
-        return self._here().host
+        return self._here().host if self._watching is None else self._watching.agents
 
     @property
     def guardian(self) -> Guarded | None:
@@ -359,11 +388,11 @@ class Observatory:
         """The process of the simulated instruments.
 
         :raises NotStarted: if the observatory is not started
-        :raises ValueError: if its instruments are real ones
+        :raises ValueError: if its instruments are real ones, or somebody else's simulators
         """
         simulators = self._here().simulators
         if simulators is None:
-            raise ValueError("its instruments are real ones: Observatory(simulate=True) has simulators")
+            raise ValueError("simulators, if any, are another process here; Observatory(simulate=True) starts its own")
         return simulators
 
     def snapshot(self) -> Snapshot:
@@ -452,7 +481,7 @@ class Observatory:
 
     def _look_away(self, *, release: bool = False) -> None:
         """Stop watching; a lease that was taken meanwhile is given back, or left for the start to go on with."""
-        watching, self._watching = self._watching, None
+        watching, self._watching, self._attached = self._watching, None, False
         if watching is None:
             return
         atexit.unregister(self.stop)
@@ -463,5 +492,15 @@ class Observatory:
         watching.close()
 
     def _tell(self, message: str, payload: Mapping[str, Any] | None = None) -> None:
-        self.lease.check(message.lower())
-        Sender.send_to(Agent.MAJORDOME, message, dict(payload or {}), config=self._here().config)
+        self._may(message.lower())
+        Sender.send_to(Agent.MAJORDOME, message, dict(payload or {}), config=self._config)
+
+    @property
+    def _config(self) -> AgentConfig:
+        """Where the agents that command listen."""
+        return self._here().config if self._watching is None else self._watching.agents.config
+
+    def _may(self, command: str) -> None:
+        """Refuse a command unless the agents here command, or this kernel speaks to those that do."""
+        if not self._attached:
+            self.lease.check(command)

@@ -16,6 +16,7 @@ class Settings:
     :param data: the data directory: database, images, alerts, logs
     :param database_url: SQLAlchemy address of the store
     :param agent_config: the ini file that says where each agent listens
+    :param simulators: ``host:port`` of the control of simulators that somebody else started; empty if none
     :param strict_priority: plan the night by strict priority, in place of most value
     :param alerts_apart: whether a child process takes alerts, instead of a thread of the kernel
     """
@@ -23,12 +24,13 @@ class Settings:
     data: Path
     database_url: str
     agent_config: Path
+    simulators: str = ""
     strict_priority: bool = False
     alerts_apart: bool = False
 
     @classmethod
     def from_environment(cls, data: Path | str | None = None) -> Settings:
-        """Read PYROS_DATA, PYROS_DATABASE_URL, PYROS_AGENT_CONFIG, PYROS_STRICT_PRIORITY and PYROS_ALERTS.
+        """Read the PYROS_… variables: DATA, DATABASE_URL, AGENT_CONFIG, SIMULATORS, STRICT_PRIORITY and ALERTS.
 
         PYROS_STRICT_PRIORITY is 1 or 0, PYROS_ALERTS ``thread`` or ``process``.
 
@@ -42,6 +44,7 @@ class Settings:
             data=directory,
             database_url=os.environ.get("PYROS_DATABASE_URL", f"sqlite:///{directory / 'pyros.sqlite'}"),
             agent_config=Path(os.environ.get("PYROS_AGENT_CONFIG", directory / "pyros_agent_config.ini")),
+            simulators=os.environ.get("PYROS_SIMULATORS", ""),
             strict_priority=os.environ.get("PYROS_STRICT_PRIORITY", "0").lower() not in ("", "0", "no", "false"),
             alerts_apart=alerts == "process",
         )

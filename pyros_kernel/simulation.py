@@ -55,7 +55,7 @@ class SimulatorProcess:
 
     def __init__(self, store: Store, site: Site, clock: Clock, log: Path) -> None:
         self._devices = describe_devices(store)
-        self._asking_plc = _asking_plc(store)
+        self._store = store
         self._site, self._clock, self._log = site, clock, log
         self._process: subprocess.Popen[bytes] | None = None
         self.control_address = ""
@@ -90,8 +90,7 @@ class SimulatorProcess:
             name: f"pyros://127.0.0.1:{ports[name]}/{str(item['kind']).upper()}" for name, item in self._devices.items()
         }
         self.control_address = addresses.pop("simulator")
-        plc = next((address for address in addresses.values() if address.endswith("/PLC")), "")
-        return {**addresses, "simulator": self.control_address, **dict.fromkeys(self._asking_plc if plc else (), plc)}
+        return {**addresses, "simulator": self.control_address, **monitors_of(self._store, addresses)}
 
     def control(self) -> SimulatorControl:
         """Give the control of the simulators, to make weather and trouble; connect it, and disconnect it after."""
@@ -135,9 +134,12 @@ class SimulatorProcess:
         return json.loads(ports)
 
 
-def serve(devices: Mapping[str, Mapping[str, Any]], site: Site, clock: Clock) -> NoReturn:
-    """Become the simulators, for other processes to use; Ctrl-C ends them."""
-    command = _command(devices, site, clock)
+def serve(devices: Mapping[str, Mapping[str, Any]], site: Site, clock: Clock, listen: str) -> NoReturn:
+    """Become the simulators, for other processes to use; Ctrl-C ends them.
+
+    :param listen: this machine's address on which they are reached
+    """
+    command = [*_command(devices, site, clock), f"--listen={listen}"]
     os.execv(command[0], command)
 
 
@@ -175,10 +177,17 @@ def describe_devices(store: Store, *, free_ports: bool = True) -> dict[str, dict
         }
 
 
-def _asking_plc(store: Store) -> list[str]:
+def monitors_of(store: Store, simulated: Mapping[str, str]) -> dict[str, str]:
+    """Give the store's safety monitors the address of the simulated PLC, which they ask; none where there is no PLC.
+
+    :param simulated: device name → address
+    """
+    plc = next((address for address in simulated.values() if address.endswith("/PLC")), "")
+    if not plc:
+        return {}
     with store.session(read_only=True) as session:
         wanted = choose(Device.name).where(Device.enabled, Device.kind == _ASKS_PLC, Device.address != "")
-        return list(session.scalars(wanted))
+        return dict.fromkeys(session.scalars(wanted), plc)
 
 
 def _is_in_a_camera(row: Device) -> bool:

@@ -148,7 +148,10 @@ class AlertView:
 
 @dataclass(frozen=True, slots=True)
 class AgentView:
-    """An agent: state is starting, running, busy, failed, hung or stopped."""
+    """An agent: state is starting, running, busy, failed, hung, stopped, or unknown: it listens and does not answer.
+
+    :param uptime_s: observatory seconds since its start; None if it does not run
+    """
 
     name: str
     state: str
@@ -157,6 +160,8 @@ class AgentView:
     queue_depth: int
     errors: int
     restarts: int
+    uptime_s: float | None = None
+    last_error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

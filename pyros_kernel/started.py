@@ -29,6 +29,7 @@ from pyros_kernel.recipes import end_all
 from pyros_kernel.safety.guarded import Guarded
 from pyros_kernel.settings import Settings
 from pyros_kernel.simulation import SimulatorProcess
+from pyros_kernel.simulators_elsewhere import find_simulators
 from pyros_kernel.store import Store
 from pyros_kernel.tasks.context import write_context
 from pyros_kernel.view import View
@@ -60,6 +61,7 @@ class Started:
     :param when_taken: called when another kernel took command
     :raises Held: if another observatory works in this data directory; says who
     :raises LeaseHeld: if another kernel commands this observatory from elsewhere; says who, and since when
+    :raises SimulatorsAway: if it is to use simulators that run, and none answer
     """
 
     def __init__(
@@ -86,11 +88,12 @@ class Started:
             store = Store.open(settings.database_url)
             stack.callback(store.close)
             site = first_fixtures(store, wanted.fixtures)
-            clock = clock_for(site, wanted.night, wanted.start, wanted.speed)
+            elsewhere = find_simulators(settings.simulators, store) if settings.simulators else None
+            clock = clock_for(site, wanted.night, wanted.start, wanted.speed) if elsewhere is None else elsewhere.clock
             self.lease = ControlLease(store, what, on_taken=self._lose_command, on_held=self._hold_command, me=me)
             self.lease.acquire()
             stack.callback(self.lease.release)
-            addresses: dict[str, str] = {}
+            addresses = {} if elsewhere is None else elsewhere.addresses
             if wanted.simulate:
                 self.simulators = SimulatorProcess(store, site, clock, log=settings.data / "log" / "simulators.log")
                 stack.callback(self.simulators.stop)

@@ -1,4 +1,4 @@
-"""Look on while another kernel commands: the same store, own links that only read, and the lease to ask for."""
+"""Look on while another kernel commands: the same store, own links that only read, its agents, the lease to ask for."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import time
 from contextlib import ExitStack
 
 from instruments import PlcState, WeatherState
+from pyros_kernel.agents import AgentConfig, AgentsElsewhere
 from pyros_kernel.lease import ControlLease
 from pyros_kernel.services import Services
 from pyros_kernel.settings import Settings
-from pyros_kernel.snapshot import AgentView, Snapshot
+from pyros_kernel.snapshot import Snapshot
 from pyros_kernel.store import Store
-from pyros_kernel.tasks.context import Context, open_for, read_context
+from pyros_kernel.tasks.context import Context, Finder, open_for, read_context
 from pyros_kernel.view import View
 
 _LOOK_REAL_S = 0.5
@@ -27,18 +28,21 @@ class Watching:
     :param me: the name under which a lease may be held already
     :param last: of the observatory that ran here last, until another one is started
     :raises NoNight: if nobody observed here yet
+    :raises SimulatorsAway: if simulators that run are named, and none answer
     """
 
     def __init__(self, settings: Settings, what: str, me: str = "", last: Context | None = None) -> None:
         self._settings, self._lock, self._looked_s = settings, threading.Lock(), time.monotonic()
         self._store = Store.open(settings.database_url)
         self.lease = ControlLease(self._store, what, me=me)
-        self._context = read_context(settings.data) or last
-        try:
-            self._look = _Look(settings, self._store, self._context)
-        except BaseException:
-            self._store.close()
-            raise
+        with ExitStack() as stack:
+            stack.callback(self._store.close)
+            path = settings.agent_config
+            self.agents = AgentsElsewhere(AgentConfig.read(path) if path.is_file() else AgentConfig.default())
+            stack.callback(self.agents.close)
+            self._context = Finder().find(settings, self._store) or last
+            self._look = _Look(settings, self._store, self._context, self.agents)
+            self._closing = stack.pop_all()
 
     @property
     def services(self) -> Services:
@@ -52,7 +56,7 @@ class Watching:
                 self._looked_s = time.monotonic()
                 context = read_context(self._settings.data)
                 if context is not None and context != self._context:
-                    former, self._look = self._look, _Look(self._settings, self._store, context)
+                    former, self._look = self._look, _Look(self._settings, self._store, context, self.agents)
                     self._context = context
                     former.close()
             return self._look.view.snapshot()
@@ -61,17 +65,17 @@ class Watching:
         """Stop looking; a lease that was taken here stays."""
         with self._lock:
             self._look.close()
-            self._store.close()
+            self._closing.close()
 
 
 class _Look:
     """Links to the instruments of one observatory, for as long as it is the same."""
 
-    def __init__(self, settings: Settings, store: Store, context: Context | None) -> None:
+    def __init__(self, settings: Settings, store: Store, context: Context | None, agents: AgentsElsewhere) -> None:
         with ExitStack() as stack:
             self.services = open_for(settings, store, context)
             stack.callback(self.services.devices.disconnect)
-            self.view = View(self.services, _NoAgents())
+            self.view = View(self.services, agents)
             self._ending = threading.Event()
             # A thread for each device, so that a mute one delays no other.
             self._threads = [
@@ -96,11 +100,3 @@ class _Look:
         self._ending.set()
         for thread in self._threads:
             thread.join(_END_REAL_S)
-
-
-class _NoAgents:
-    """Agents are the commander's; they are not seen from here."""
-
-    def views(self) -> tuple[AgentView, ...]:
-        """Show none."""
-        return ()

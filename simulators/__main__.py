@@ -16,6 +16,7 @@ from instruments.clock import Clock
 from instruments.pyros.scenario import Scenario
 from simulators.config import SimulatorConfig, Site
 from simulators.host import Host
+from simulators.server import LOOPBACK
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
             config = SimulatorConfig.default(args.port_base)
         else:
             config = SimulatorConfig.from_json(args.devices, args.port_base)
-        host = Host(config, clock, site, args.seed)
+        host = Host(config, clock, site, args.seed, args.listen)
         scenarios = [Scenario.read(path) for path in args.scenario]
     except ValueError as error:
         sys.stderr.write(f"simulators: {error}\n")
@@ -72,10 +73,11 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, end: asyncio.Event) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m simulators", description="Simulated instruments on the loopback.")
+    parser = argparse.ArgumentParser("python -m simulators", description="Simulated instruments.")
     parser.add_argument("--clock", default="system", help="words of a Clock (Clock.to_words); default: system time")
     parser.add_argument("--devices", help='JSON or file: {"telescope": {"kind": …, "port": 0, "settings": {}}, …}')
     parser.add_argument("--port-base", type=int, help="port of the first device; the others follow in order")
+    parser.add_argument("--listen", default=LOOPBACK, help="address on which they are reached; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of everything that chance decides")
     parser.add_argument("--site", help="latitude,longitude,elevation (degrees north and east, metres)")
     parser.add_argument("--scenario", type=Path, action="append", default=[], help="JSON file of events; may repeat")

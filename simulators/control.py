@@ -37,6 +37,7 @@ class SimulatorControl:
         """What serves each operation."""
         return {
             ("GET", "STATUS"): self._status,
+            ("GET", "CLOCK"): self._tell_clock,
             ("GET", "STARS"): self._stars,
             ("SET", "WEATHER"): self._force,
             ("DO", "FAULT"): self._fault,
@@ -75,6 +76,13 @@ class SimulatorControl:
                 "longitude": self._player.longitude_deg,
             }
         )
+
+    def _tell_clock(self, params: Params) -> Reply:
+        try:
+            words = self._clock.to_words()
+        except ValueError as error:
+            raise Refusal("refused", str(error)) from None
+        return Reply({"time": iso_ms(self._clock.unix_s()), "words": words})
 
     def _stars(self, params: Params) -> Reply:
         ra_deg, dec_deg, radius_deg = (float(params[name]) for name in ("ra", "dec", "radius"))

@@ -19,7 +19,7 @@ from simulators.pace import DeviceClock
 from simulators.player import Player
 from simulators.plc import PlcSettings, SimulatedPlc, SimulatedWeatherStation
 from simulators.rotator import SimulatedRotator
-from simulators.server import DevicePort
+from simulators.server import LOOPBACK, DevicePort
 from simulators.telescope import SimulatedTelescope
 from simulators.view import Air, Around
 from simulators.weather import Weather
@@ -35,10 +35,11 @@ class Host:
     :param clock: shared with the observatory
     :param site: where they stand
     :param seed: of everything that chance decides
+    :param listen: this machine's address on which the devices are reached
     :raises ValueError: if a device's settings are wrong
     """
 
-    def __init__(self, config: SimulatorConfig, clock: Clock, site: Site, seed: int) -> None:
+    def __init__(self, config: SimulatorConfig, clock: Clock, site: Site, seed: int, listen: str = LOOPBACK) -> None:
         self._clock, self._site, self._seed = clock, site, seed
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="pyros-frame")
         plc = next((d for d in config.devices if d.kind == "plc"), None)
@@ -51,7 +52,7 @@ class Host:
         late = ("camera_vis", "camera_nir", "filter_wheel", "simulator")
         for one in sorted(config.devices, key=lambda d: late.index(d.kind) if d.kind in late else -1):
             pace = DeviceClock(clock)
-            self.ports[one.name] = DevicePort(one.name, one.word, self._make(one, pace), one.port, pace)
+            self.ports[one.name] = DevicePort(one.name, one.word, self._make(one, pace), one.port, pace, listen)
         for one in config.devices:
             self.ports[one.name] = self.ports.pop(one.name)
 

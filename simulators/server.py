@@ -20,19 +20,25 @@ from simulators.wire import MAX_LINKS, Link
 
 logger = logging.getLogger(__name__)
 
+LOOPBACK = "127.0.0.1"
+
 
 class DevicePort:
-    """Listen for one device on the loopback, and serve every client that connects.
+    """Listen for one device, and serve every client that connects.
 
     :param name: the device's name
     :param word: the device's word in the grammar
     :param device: what serves its commands
     :param port: where to listen; 0 for any free port, which is then kept
     :param clock: the device's
+    :param listen: this machine's address on which it is reached
     """
 
-    def __init__(self, name: str, word: str, device: SimulatedDevice, port: int, clock: DeviceClock) -> None:
+    def __init__(
+        self, name: str, word: str, device: SimulatedDevice, port: int, clock: DeviceClock, listen: str = LOOPBACK
+    ) -> None:
         self.name, self.word, self.device, self.port, self._clock = name, word, device, port, clock
+        self._listen = listen
         self.faults = Faults(clock)
         self.muted = False
         self.links: set[Link] = set()
@@ -64,7 +70,7 @@ class DevicePort:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(("127.0.0.1", self.port))
+            listener.bind((self._listen, self.port))
             listener.listen(MAX_LINKS)
         except OSError:
             listener.close()

@@ -13,7 +13,7 @@ def agents_html(snapshot: Snapshot) -> str:
         return frame("Agents", nothing("No agent runs."))
     well = sum(agent_tone(a) in ("ok", "busy") for a in snapshot.agents)
     rows = (_row(a, snapshot.time_s) for a in snapshot.agents)
-    heads = ("Agent", "State", "Last message", "#Queue", "#Errors", "#Restarts")
+    heads = ("Agent", "State", "Up", "Last message", "#Queue", "#Errors", "#Restarts")
     return frame(
         "Agents",
         f'<div class="scroll">{table(heads, rows, "Agents")}</div>',
@@ -22,10 +22,11 @@ def agents_html(snapshot: Snapshot) -> str:
 
 
 def _row(agent: AgentView, now_s: float) -> str:
+    up = "–" if agent.uptime_s is None else age_text(agent.uptime_s)
     ago = "" if agent.last_message_s is None else f"<small>{age_text(now_s - agent.last_message_s)} ago</small>"
     return (
         f'<tr><th scope="row">{esc(agent.name)}</th><td>{pill(agent_tone(agent), agent.state)}</td>'
-        f"<td>{esc(agent.last_message or '–')} {ago}</td>{_count(agent.queue_depth)}"
+        f"<td>{up}</td><td>{esc(agent.last_message or '–')} {ago}</td>{_count(agent.queue_depth)}"
         f"{_count(agent.errors, 'bad')}{_count(agent.restarts, 'warn')}</tr>"
     )
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
-from instruments.clock import Clock
+from instruments.clock import Clock, to_unix_s
 from instruments.errors import Rejected
-from instruments.pyros.device import Device, Status
+from instruments.pyros.device import Device, Status, time_of
 from instruments.pyros.grammar import grammar
 from instruments.pyros.scenario import Scenario
 
 FAULTS = next(f.choices for f in grammar().entries["SIMULATOR", "DO", "FAULT"].fields if f.name == "fault")
+
+
+_ASK_CLOCK = 5  # the quickest of so many answers tells best what time it is there
 
 
 class SimulatorControl:
@@ -40,6 +44,24 @@ class SimulatorControl:
     def status(self) -> Mapping[str, object]:
         """Read which devices listen, are muted or frozen, and what weather is forced."""
         return self._device.read(2.0)
+
+    def clock(self) -> tuple[str, Clock]:
+        """Ask which clock the simulators go by.
+
+        :return: its words, which name it, and that clock as it can be read on this machine: right to half of the time
+            that the quickest answer took, times its speed
+        """
+        quickest = None
+        for _ in range(_ASK_CLOCK):
+            asked_s = time.monotonic()
+            said = self._device.ask("GET", "CLOCK").values
+            took_s = time.monotonic() - asked_s
+            if quickest is None or took_s < quickest[0]:
+                quickest = took_s, asked_s + took_s / 2, said
+        assert quickest is not None
+        _, at_s, said = quickest
+        words = str(said["words"])
+        return words, Clock.seen_from_afar(words, to_unix_s(time_of(str(said["time"]))), at_s)
 
     def stars(self, ra_deg: float, dec_deg: float, radius_deg: float) -> Mapping[str, list[float]]:
         """Read the brightest stars of the simulated sky around a place; ICRS degrees and magnitudes.

@@ -2,6 +2,7 @@
 
 from pyros_kernel.agents.agent import Agent
 from pyros_kernel.agents.config import Address, AgentConfig, current, use
+from pyros_kernel.agents.elsewhere import AgentsElsewhere
 from pyros_kernel.agents.errors import AlreadyRunning, ConfigError, NotDelivered, Refused, UnknownAgent
 from pyros_kernel.agents.host import AgentHost
 from pyros_kernel.agents.message import BadMessage, Message
@@ -15,6 +16,7 @@ __all__ = [
     "Agent",
     "AgentConfig",
     "AgentHost",
+    "AgentsElsewhere",
     "AlreadyRunning",
     "BadMessage",
     "ConfigError",

@@ -11,6 +11,7 @@ from pyros_kernel.agents.agent import Agent
 from pyros_kernel.agents.errors import UnknownAgent
 from pyros_kernel.agents.names import WATCHER
 from pyros_kernel.agents.restart import RestartPolicy
+from pyros_kernel.agents.roll import roll, view_of
 from pyros_kernel.agents.sender import Sender
 from pyros_kernel.agents.supervision import Incident, Supervision
 from pyros_kernel.snapshot import AgentView
@@ -115,6 +116,10 @@ class AgentHost:
         """Show every agent, in the order in which they start."""
         return tuple(self._view(name) for name in self._factories)
 
+    def __repr__(self) -> str:
+        """Show all agents as a table."""
+        return roll(self.views())
+
     @property
     def incidents(self) -> tuple[Incident, ...]:
         """What the Watcher and the host saw and did since the start, oldest first."""
@@ -160,8 +165,5 @@ class AgentHost:
     def _view(self, name: str) -> AgentView:
         agent = self._agents.get(name)
         if agent is None:
-            return AgentView(name, state.STOPPED, "", None, 0, 0, 0)
-        s = agent.status()
-        now = state.FAILED if self._supervision.is_broken(name) else s["state"]
-        counts = s["queue_depth"], s["errors"], s["restarts"]
-        return AgentView(name, now, s["last_message"], s["last_message_s"], *counts)
+            return view_of({"name": name, "state": state.STOPPED})
+        return view_of(agent.status(), state.FAILED if self._supervision.is_broken(name) else None)

@@ -14,6 +14,8 @@ from pyros_kernel.store.errors import StoreError
 BUSY_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
 READ_ONLY = "pyros_read_only"
+# Of a connection to PostgreSQL: a server that went silent is noticed within seconds, not when TCP gives up.
+KEEPALIVE = {"keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 5000}
 
 
 def shown(url: str | URL) -> str:
@@ -58,7 +60,10 @@ def make_engine(url: str) -> Engine:
         raise StoreError(f"{shown(address)}: only sqlite and postgresql are supported (PYROS_DATABASE_URL)")
     try:
         return create_engine(
-            address, pool_pre_ping=True, max_overflow=-1, connect_args={"connect_timeout": CONNECT_TIMEOUT_S}
+            address,
+            pool_pre_ping=True,
+            max_overflow=-1,
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, **KEEPALIVE},
         )
     except (ImportError, NoSuchModuleError) as error:
         raise StoreError(

@@ -2,7 +2,8 @@
 
 The observatory writes ``observatory.json`` into its data directory when it starts; a worker's tasks open the
 same store and their own links to the same instruments, on the same clock.  Without that file (a worker on
-another machine) instruments are where the store's rows say, and the clock is the system's.
+another machine) simulators say where they are and what time it is, if PYROS_SIMULATORS names them; real instruments
+are where the store's rows say, and the clock is the system's.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pyros_kernel.safety import SafetyWatch, read_rules
 from pyros_kernel.scheduling import Sky, night_name
 from pyros_kernel.services import Services
 from pyros_kernel.settings import Settings
+from pyros_kernel.simulators_elsewhere import SimulatorsAway, SimulatorsElsewhere, find_simulators
 from pyros_kernel.store import Device, Night, Site, Store
 from pyros_kernel.tasks import place
 
@@ -41,6 +43,7 @@ class Context:
     """A running observatory.
 
     :param clock: its clock, in the words of :meth:`Clock.to_words`
+    :param night_name: empty for the night of the clock
     :param addresses: name → address of devices that are not where their rows say
     """
 
@@ -76,10 +79,37 @@ def read_context(data: Path) -> Context | None:
         return None
 
 
+class Finder:
+    """Find the observatory that this process works for, again and again."""
+
+    def __init__(self) -> None:
+        self._simulators: SimulatorsElsewhere | None = None
+
+    def find(self, settings: Settings, store: Store) -> Context | None:
+        """Look once; the same answer while it is the same observatory.
+
+        :return: None for real instruments, where the store's rows say
+        :raises SimulatorsAway: if simulators are to be used that never answered yet
+        """
+        context = read_context(settings.data)
+        if context is not None or not settings.simulators:
+            return context
+        try:
+            found = find_simulators(settings.simulators, store)
+        except SimulatorsAway:
+            if self._simulators is None:
+                raise
+            found = self._simulators  # each device says by itself that it can't be reached
+        if self._simulators is None or not found.same_as(self._simulators):
+            self._simulators = found
+        return Context(self._simulators.clock.to_words(), 0, "", self._simulators.addresses)
+
+
 class _Opened:
     """The services of this process, opened anew when the observatory was."""
 
     def __init__(self) -> None:
+        self.finder = Finder()
         self.context: Context | None = None
         self.services: Services | None = None
 
@@ -91,9 +121,10 @@ def services() -> Services:
     """Give this worker's services, with every device asked how it is.
 
     :raises NoNight: if neither the observatory nor the store says which night it is
+    :raises SimulatorsAway: if PYROS_SIMULATORS names some that never answered yet
     """
     settings = place.settings()
-    context = read_context(settings.data)
+    context = _opened.finder.find(settings, place.store())
     if _opened.services is None or context != _opened.context:
         if _opened.services is not None:
             _opened.services.devices.disconnect()
@@ -113,7 +144,7 @@ def open_for(settings: Settings, store: Store, context: Context | None) -> Servi
     with store.session(read_only=True) as session:
         site = session.scalars(select(Site)).one()
         rows = session.scalars(select(Device).order_by(Device.id)).all()
-        name = night_name(clock.unix_s(), site) if context is None else context.night_name
+        name = (context and context.night_name) or night_name(clock.unix_s(), site)
         night = session.scalar(select(Night).where(Night.name == name))
     if night is None:
         raise NoNight(f"the store knows no night {name}: start the observatory, which makes it")

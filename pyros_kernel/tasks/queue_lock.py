@@ -15,11 +15,11 @@ from urllib.parse import quote
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from pyros_kernel.store.engine import CONNECT_TIMEOUT_S, KEEPALIVE
 from pyros_kernel.tasks import place
 
 _CLASS = 0x5059  # of PostgreSQL's advisory locks: any number, if every PyROS takes the same
-# Of the connection that holds it: a machine that is gone is noticed within seconds, on both sides.
-_KEEPALIVE = {"keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 5000}
+# Of the connection that holds it: the server notices within seconds that a machine is gone, as the machine does.
 _KEEPALIVE_SERVER = "-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
 _LOOK_REAL_S = 0.05
 
@@ -75,7 +75,7 @@ class QueueLock:
             place.store().engine.url,
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args={"connect_timeout": 5, "options": _KEEPALIVE_SERVER, **_KEEPALIVE},
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": _KEEPALIVE_SERVER, **KEEPALIVE},
         )
         connection = engine.connect()
         key = zlib.crc32(self.name.encode()) - 2**31

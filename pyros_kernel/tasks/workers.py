@@ -144,5 +144,6 @@ def _environment(settings: Settings, tasks: Iterable[str]) -> dict[str, str]:
         "PYROS_DATA": str(settings.data),
         "PYROS_DATABASE_URL": settings.database_url,
         "PYROS_AGENT_CONFIG": str(settings.agent_config),
+        "PYROS_SIMULATORS": settings.simulators,
         "PYROS_TASKS": ",".join(tasks) or os.environ.get("PYROS_TASKS", ""),
     }
