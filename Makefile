@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Most tests wait for a clock or a process: two files of them at a time, in the order of the folders.
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab night test retest check bench drill clean screenshots
@@ -27,7 +30,7 @@ night: setup ## run a whole simulated night without a browser
 	@$(BIN)/pyros night
 
 test: $(STAMP) ## run all tests
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 retest: $(STAMP) ## run once more the tests that failed last time, alone
 	@$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
@@ -39,7 +42,7 @@ check: $(STAMP) ## lint, types, import contracts, security and tests
 	@$(BIN)/lint-imports
 	@$(BIN)/bandit -q -c pyproject.toml -r pyros_kernel widgets instruments simulators drill security
 	@$(BIN)/python -m security
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 bench: $(STAMP) ## run the benchmarks
 	@$(BIN)/python -m benchmarks

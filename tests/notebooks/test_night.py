@@ -1,4 +1,4 @@
-"""The night's notebook: run whole by `pyros night`, and under nbval, each in a directory of its own."""
+"""The notebooks: the night's run whole by `pyros night`, and each under nbval in a directory of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -15,7 +14,6 @@ from astropy.io import fits
 
 from pyros_kernel.settings import ROOT
 
-_SIDE_BY_SIDE = 3
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -55,28 +53,19 @@ def test_a_whole_night_from_one_command(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*.part")) == []
 
 
-def nbval_twice(notebook: Path, data: Path) -> str:
-    """Run a notebook under nbval, again over the data of the first time; give what failed, if anything did."""
-    for _ in range(2):
+@pytest.mark.night
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_under_nbval_twice_with_the_same_result(notebook: Path, tmp_path: Path) -> None:
+    for _ in range(2):  # the second time over the data of the first
         done = run(
             *("pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=240", "-p", "no:cacheprovider"),
             *("-q", "-c", os.devnull, "--rootdir", str(ROOT), str(notebook)),
-            data=data / notebook.stem,
-            timeout_s=400,
+            data=tmp_path,
+            timeout_s=280,
         )
-        if done.returncode != 0 or " passed" not in done.stdout:
-            return f"{notebook.name}:\n{done.stdout[-3000:]}"
-    return ""
-
-
-@pytest.mark.night
-@pytest.mark.timeout(1200)
-def test_notebooks_run_under_nbval_twice_with_the_same_result(tmp_path: Path) -> None:
-    # Side by side: mostly they wait for a clock. The night, the longest, goes first.
-    longest_first = sorted(NOTEBOOKS, key=lambda path: path.stem != "night")
-    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-        failures = [said for said in pool.map(lambda path: nbval_twice(path, tmp_path), longest_first) if said]
-    assert not failures, "\n\n".join(failures)
+        assert done.returncode == 0, done.stdout[-3000:]
+        assert " passed" in done.stdout
 
 
 def test_notebooks_keep_no_output_but_the_text_that_nbval_compares() -> None:

@@ -75,6 +75,8 @@ def graphs(draw: st.DrawFn) -> list[Row]:
                 fields[name] = draw(st.none() | value if column.nullable else value)
                 if column.unique:
                     fields[name] = f"{pk}:{fields[name][:4]}"
+            if table.name == "recipe_step":  # a run has a step of a name once
+                fields["name"] = f"{pk}:{fields['name'][:4]}"
             if table.name == "alert":
                 fields["digest"] = str(pk)
             if table.name == "placed_sequence":
