@@ -155,7 +155,7 @@ class IndiConnection(Generic[S]):
         def told(view: View) -> bool:
             return all(n in view and view[n].heard > count for n in wanted)
 
-        if not session.table.wait(told, timeout_s):
+        if not session.wait(told, timeout_s):
             self._standing(what, session)
             raise Timeout(self.name, what, f"no answer within {timeout_s:g} s", self.describe())
         self._read_view, self._read_at_s = session.table.view(), self.clock.unix_s()

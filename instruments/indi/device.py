@@ -112,7 +112,7 @@ class IndiDevice(IndiConnection[S]):
             def confirmed(now: View, name: str = name, sets: int = sets) -> bool:
                 return name in now and now[name].sets > sets
 
-            if not session.table.wait(confirmed, DEADLINE_S):
+            if not session.wait(confirmed, DEADLINE_S):
                 self._standing(what, session)
                 raise Timeout(self.name, what, f"{name} was not confirmed within {DEADLINE_S:g} s", self.describe())
         self.poller.end_all(lambda operation: operation.abort_with(reason), topic, sent_s)

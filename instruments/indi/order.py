@@ -65,7 +65,7 @@ def place(
     order = Order(what, before, count, time.monotonic())
     end, warned_s = order.sent_monotonic_s + timeout_s, 0.0
     while sent and time.monotonic() < end:
-        table.wait(lambda view: _answered(view.get(name), before, reached), _LOOK_S)
+        session.wait(lambda view: _answered(view.get(name), before, reached), _LOOK_S)
         now = table.view().get(name)
         if not session.up or now is None:
             break

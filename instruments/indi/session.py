@@ -9,7 +9,7 @@ from instruments.address import Address
 from instruments.clock import Clock
 from instruments.errors import NotConnected
 from instruments.indi.element import Element, write_get, write_vector
-from instruments.indi.link import IndiLink
+from instruments.indi.link import ASIDE_S, IndiLink
 from instruments.indi.table import Table, View
 
 _CONNECTION = "CONNECTION"
@@ -86,6 +86,19 @@ class Session:
         self._wait_for_the_rest(end)
         self._connected = True
 
+    def wait(self, ready: Callable[[View], bool], timeout_s: float) -> bool:
+        """Wait until the properties are as ``ready`` wants them, the device is gone, or the time is over.
+
+        :return: whether they are
+        """
+        end = time.monotonic() + timeout_s
+        while True:
+            self.link.read_until(lambda: self.table.gone or self.table.wait(ready, 0), end)
+            # Another thread reads; it may end before what is waited for here has come.
+            left_s = end - time.monotonic()
+            if self.table.wait(ready, min(left_s, ASIDE_S)) or left_s <= 0 or self.table.gone:
+                return self.table.wait(ready, 0)
+
     def close(self) -> None:
         """Give the link back."""
         self._why = self._why or "the link was closed by this side"
@@ -93,14 +106,14 @@ class Session:
         self.link.close()
 
     def _wait(self, ready: Callable[[View], bool], end: float) -> bool:
-        return self.table.wait(ready, max(end - time.monotonic(), 0.05))
+        return self.wait(ready, max(end - time.monotonic(), 0.05))
 
     def _wait_for_the_rest(self, end: float) -> None:
         """Wait until the driver defines no more: it does so in one burst, and tells no end of it."""
         known = -1
         while known != len(self.table.view()) and time.monotonic() < end:
             known = len(self.table.view())
-            self.table.wait(lambda view, known=known: len(view) != known, _BURST_S)
+            self.wait(lambda view, known=known: len(view) != known, _BURST_S)
 
     def _who_is_there(self, end: float) -> str:
         if self.why:
