@@ -47,7 +47,7 @@ class Horizon:
         """Give the ICRS position at an hour angle and declination of date."""
         matrix = _precession(int(unix_s // _DAY_S))
         of_date = _vector(self.sidereal_deg(unix_s) - ha_deg, dec_deg)
-        return _lonlat(_times((*zip(*matrix, strict=True),), of_date))  # type: ignore[arg-type]  # 3 by 3
+        return _lonlat(_times(_transposed(matrix), of_date))
 
     def altaz_of_hadec_deg(self, ha_deg: float, dec_deg: float) -> tuple[float, float]:
         """Give altitude and azimuth of an hour angle and declination of date (Meeus, eq. 13.5 and 13.6)."""
@@ -117,6 +117,11 @@ def _vector(lon_deg: float, lat_deg: float) -> Vector:
 def _lonlat(v: Vector) -> tuple[float, float]:
     x, y, z = v
     return math.degrees(math.atan2(y, x)) % 360.0, math.degrees(math.atan2(z, math.hypot(x, y)))
+
+
+def _transposed(m: Matrix) -> Matrix:
+    (a, b, c), (d, e, f), (g, h, i) = m
+    return (a, d, g), (b, e, h), (c, f, i)
 
 
 def _times(m: Matrix, v: Vector) -> Vector:

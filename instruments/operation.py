@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Generator
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 R = TypeVar("R")
 Q = TypeVar("Q")
@@ -98,7 +98,7 @@ class Operation(Generic[R]):
             raise TimeoutError(f"{self.device}: {self.command}: still running after {timeout_s} s; it goes on")
         if self._error is not None:
             raise self._error
-        return self._result  # type: ignore[return-value]  # _end set it
+        return cast("R", self._result)  # _end set it
 
     def add_done_callback(self, callback: Callable[[Operation[R]], None]) -> None:
         """Call ``callback(self)`` at the end, at once if it has ended."""
@@ -114,7 +114,7 @@ class Operation(Generic[R]):
         :param make: makes its result from this one's
         """
         if self._state is OperationState.DONE:
-            to.finish(make(self._result))  # type: ignore[arg-type]  # _end set it
+            to.finish(make(cast("R", self._result)))  # _end set it
         elif self._error is not None:
             to._end(self._state, error=self._error)
 

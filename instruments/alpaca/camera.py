@@ -10,12 +10,14 @@ from alpaca.camera import CameraStates
 from astropy import units as u
 from astropy.time import Time
 
-from instruments.alpaca.device import AlpacaDevice, Status, optional, parse
+from instruments.alpaca.connection import Status
+from instruments.alpaca.device import AlpacaDevice, optional, parse
 from instruments.alpaca.filter_wheel import AlpacaFilterWheel
 from instruments.camera import CameraActivity, CameraState, Frame, FrameKind
 from instruments.clock import Clock
 from instruments.errors import Failed, ProtocolError, Rejected
 from instruments.operation import Operation
+from instruments.quantity import number_in
 from instruments.reading import Reading
 from instruments.wheeled_camera import WheeledCamera
 
@@ -51,7 +53,7 @@ class AlpacaCamera(WheeledCamera):
 
     def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
         """Take one frame; the operation's result is the frame."""
-        seconds, kind = float(exposure_time.to_value(u.s)), FrameKind(kind)
+        seconds, kind = number_in(exposure_time, u.s), FrameKind(kind)
         what = f"expose {seconds:g} s {kind}"
         low, high = self._device.last_status.get("limits", (0.0, 0.0))
         # The shortest a camera can is what it calls a bias.
@@ -104,11 +106,12 @@ class AlpacaCamera(WheeledCamera):
 
         A camera that comes back is told again.
         """
+        degrees = None if setpoint is None else number_in(setpoint, u.deg_C, u.temperature())
 
         def tell(camera: Any) -> None:
-            if setpoint is not None:
-                camera.SetCCDTemperature = float(setpoint.to_value(u.deg_C, u.temperature()))
-            camera.CoolerOn = setpoint is not None
+            if degrees is not None:
+                camera.SetCCDTemperature = degrees
+            camera.CoolerOn = degrees is not None
 
         self._device.order(f"set_cooling {setpoint}", tell)
         self._device.keep("cooling", tell)

@@ -9,12 +9,14 @@ from alpaca.dome import Dome as AscomDome
 from alpaca.dome import ShutterState
 from astropy import units as u
 
-from instruments.alpaca.device import AlpacaDevice, Status, parse
+from instruments.alpaca.connection import Status
+from instruments.alpaca.device import AlpacaDevice, parse
 from instruments.alpaca.simple import arrival, turn_deg
 from instruments.clock import Clock
 from instruments.core import CoreInstrument
 from instruments.dome import Dome, DomeState, Shutter
 from instruments.operation import Operation
+from instruments.quantity import number_in
 from instruments.reading import Reading
 
 _SHUTTER_S, _TURN_S = 90.0, 120.0
@@ -59,7 +61,7 @@ class AlpacaDome(CoreInstrument[DomeState], Dome):
 
     def move_to(self, azimuth: u.Quantity) -> Operation[DomeState]:
         """Turn the slit to ``azimuth`` (from north through east)."""
-        wanted_deg = float(azimuth.to_value(u.deg)) % 360.0
+        wanted_deg = number_in(azimuth, u.deg) % 360.0
         what = f"move_to {wanted_deg:.1f}°"
         sent_s = self._device.order(what, lambda dome: dome.SlewToAzimuth(wanted_deg))
         check = arrival(

@@ -6,7 +6,8 @@ from typing import Any
 
 from alpaca.filterwheel import FilterWheel as AscomFilterWheel
 
-from instruments.alpaca.device import AlpacaDevice, Status, parse
+from instruments.alpaca.connection import Status
+from instruments.alpaca.device import AlpacaDevice, parse
 from instruments.alpaca.simple import arrival
 from instruments.clock import Clock
 from instruments.core import CoreInstrument

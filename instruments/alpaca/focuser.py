@@ -7,7 +7,8 @@ from typing import Any
 from alpaca.focuser import Focuser as AscomFocuser
 from astropy import units as u
 
-from instruments.alpaca.device import AlpacaDevice, Status, optional, parse
+from instruments.alpaca.connection import Status
+from instruments.alpaca.device import AlpacaDevice, optional, parse
 from instruments.alpaca.simple import arrival
 from instruments.clock import Clock
 from instruments.core import CoreInstrument

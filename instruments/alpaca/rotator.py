@@ -7,12 +7,14 @@ from typing import Any
 from alpaca.rotator import Rotator as AscomRotator
 from astropy import units as u
 
-from instruments.alpaca.device import AlpacaDevice, Status, parse
+from instruments.alpaca.connection import Status
+from instruments.alpaca.device import AlpacaDevice, parse
 from instruments.alpaca.simple import arrival, turn_deg
 from instruments.clock import Clock
 from instruments.core import CoreInstrument
 from instruments.errors import Rejected
 from instruments.operation import Operation
+from instruments.quantity import number_in
 from instruments.reading import Reading
 from instruments.rotator import Rotator, RotatorState
 
@@ -43,7 +45,7 @@ class AlpacaRotator(CoreInstrument[RotatorState], Rotator):
 
     def move_to(self, angle: u.Quantity) -> Operation[RotatorState]:
         """Turn to a position angle."""
-        wanted_deg = float(angle.to_value(u.deg))
+        wanted_deg = number_in(angle, u.deg)
         what = f"move_to {wanted_deg:.2f}°"
         if not 0 <= wanted_deg < 360:
             why = f"{wanted_deg:g}° lies beyond the rotator's limits of 0° to 360°"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from instruments.alpaca.device import AlpacaDevice, Status
+from instruments.alpaca.connection import Status
+from instruments.alpaca.device import AlpacaDevice
 from instruments.errors import Failed
 from instruments.operation import Operation
 

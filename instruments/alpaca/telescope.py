@@ -9,7 +9,8 @@ from alpaca.telescope import Telescope as AscomTelescope
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from instruments.alpaca.device import AlpacaDevice, Status, optional, parse
+from instruments.alpaca.connection import Status
+from instruments.alpaca.device import AlpacaDevice, optional, parse
 from instruments.clock import Clock
 from instruments.core import CoreInstrument
 from instruments.errors import Failed, ProtocolError, Rejected

@@ -9,7 +9,8 @@ from alpaca.safetymonitor import SafetyMonitor as AscomSafetyMonitor
 from astropy import units as u
 from astropy.time import Time
 
-from instruments.alpaca.device import AlpacaDevice, Status, optional, parse
+from instruments.alpaca.connection import Status
+from instruments.alpaca.device import AlpacaDevice, optional, parse
 from instruments.clock import Clock
 from instruments.core import CoreInstrument
 from instruments.reading import Reading

@@ -19,6 +19,7 @@ from typing import Any, cast
 import numpy as np
 import requests
 from numpy.typing import NDArray
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from instruments.errors import Failed, InstrumentError, NotConnected, ProtocolError, Rejected, Timeout
@@ -106,7 +107,9 @@ class Wire:
     def close(self) -> None:
         """Give the connections back."""
         for adapter in self._session.adapters.values():
-            pools: Any = adapter.poolmanager.pools  # type: ignore[attr-defined]  # all are HTTPAdapters
+            if not isinstance(adapter, HTTPAdapter):
+                continue
+            pools: Any = adapter.poolmanager.pools
             for key in pools.keys():  # noqa: SIM118  # it can't be iterated over
                 pools[key].close()
         self._session.close()

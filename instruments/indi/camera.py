@@ -22,6 +22,7 @@ from instruments.indi.filter_wheel import IndiFilterWheel
 from instruments.indi.order import Order
 from instruments.indi.table import Property, View
 from instruments.operation import Operation
+from instruments.quantity import number_in
 from instruments.reading import Reading
 from instruments.wheeled_camera import WheeledCamera
 
@@ -68,7 +69,7 @@ class IndiCamera(WheeledCamera):
 
     def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
         """Take one frame; the operation's result is the frame."""
-        seconds, kind = float(exposure_time.to_value(u.s)), FrameKind(kind)
+        seconds, kind = number_in(exposure_time, u.s), FrameKind(kind)
         what = f"expose {seconds:g} s {kind}"
         if self._device.property(what, _EXPOSURE).state == "Busy":
             raise Rejected(self.name, what, "the camera is exposing already", self._device.describe())
@@ -110,7 +111,7 @@ class IndiCamera(WheeledCamera):
             self._device.order("set_cooling off", *off, lambda seen: seen.on("COOLER_OFF"))
             self._device.keep("cooling", off)
             return
-        degrees = float(setpoint.to_value(u.deg_C, u.temperature()))
+        degrees = number_in(setpoint, u.deg_C, u.temperature())
         cold = (_COLD, {_DEGREES: degrees})
         self._device.order(
             f"set_cooling {degrees:g} °C", *cold, lambda seen: abs(seen.number(_DEGREES) - degrees) < 0.5

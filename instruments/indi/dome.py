@@ -14,6 +14,7 @@ from instruments.indi.device import PORT, IndiDevice
 from instruments.indi.simple import arrival
 from instruments.indi.table import Property, View
 from instruments.operation import Operation
+from instruments.quantity import number_in
 from instruments.reading import Reading
 
 _SHUTTER, _AZIMUTH, _DEGREES = "DOME_SHUTTER", "ABS_DOME_POSITION", "DOME_ABSOLUTE_POSITION"
@@ -52,7 +53,7 @@ class IndiDome(CoreInstrument[DomeState], Dome):
 
     def move_to(self, azimuth: u.Quantity) -> Operation[DomeState]:
         """Turn the slit to ``azimuth`` (from north through east)."""
-        wanted_deg = float(azimuth.to_value(u.deg)) % 360.0
+        wanted_deg = number_in(azimuth, u.deg) % 360.0
 
         def reached(seen: Property) -> bool:
             off_deg = abs((seen.number(_DEGREES) - wanted_deg + 180) % 360 - 180)

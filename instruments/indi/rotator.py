@@ -11,6 +11,7 @@ from instruments.indi.device import PORT, IndiDevice
 from instruments.indi.simple import arrival
 from instruments.indi.table import Property, View
 from instruments.operation import Operation
+from instruments.quantity import number_in
 from instruments.reading import Reading
 from instruments.rotator import Rotator, RotatorState
 
@@ -42,7 +43,7 @@ class IndiRotator(CoreInstrument[RotatorState], Rotator):
 
     def move_to(self, angle: u.Quantity) -> Operation[RotatorState]:
         """Turn to a position angle."""
-        wanted_deg = float(angle.to_value(u.deg))
+        wanted_deg = number_in(angle, u.deg)
 
         def reached(seen: Property) -> bool:
             off_deg = abs((seen.number("ANGLE") - wanted_deg + 180) % 360 - 180)

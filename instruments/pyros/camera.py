@@ -17,6 +17,7 @@ from instruments.instrument import DEADLINE_S
 from instruments.operation import Operation
 from instruments.pyros.answer import Answer
 from instruments.pyros.device import Device, Status, time_of
+from instruments.quantity import number_in
 from instruments.reading import Reading
 
 _DETECTOR, _FILTER = "detector", "filter"
@@ -71,7 +72,7 @@ class PyrosCamera(Camera):
 
     def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
         """Take one frame; the operation's result is the frame."""
-        seconds = float(exposure_time.to_value(u.s))
+        seconds = number_in(exposure_time, u.s)
         accepted = self._device.upload_and_do(self._device.command("SET", "EXPOSURE", seconds, kind.value), "EXPOSE")
         what = f"expose {seconds:g} s {kind}"
         operation: Operation[Any] = Operation(
@@ -96,7 +97,7 @@ class PyrosCamera(Camera):
 
         A camera that comes back is told again.
         """
-        value = "off" if setpoint is None else float(setpoint.to_value(u.deg_C, u.temperature()))
+        value = "off" if setpoint is None else number_in(setpoint, u.deg_C, u.temperature())
         self._device.ask("SET", "COOLER", value)
         self._cooling = value
 

@@ -12,6 +12,7 @@ from instruments.dome import Dome, DomeState, Shutter
 from instruments.instrument import DEADLINE_S
 from instruments.operation import Operation
 from instruments.pyros.device import Device, Status, time_of
+from instruments.quantity import number_in
 from instruments.reading import Reading
 
 _SHUTTER, _SLIT = "shutter", "slit"
@@ -66,7 +67,7 @@ class PyrosDome(Dome):
 
     def move_to(self, azimuth: u.Quantity) -> Operation[DomeState]:
         """Turn the slit to ``azimuth`` (from north through east)."""
-        wanted_deg = float(azimuth.to_value(u.deg))
+        wanted_deg = number_in(azimuth, u.deg)
         upload = self._device.command("SET", "AZIMUTH", wanted_deg)
         with self._device.poller.held():
             accepted = self._device.upload_and_do(upload, "GOTO")

@@ -9,6 +9,7 @@ from instruments.core import CoreInstrument
 from instruments.operation import Operation
 from instruments.pyros.device import Device, Status, time_of
 from instruments.pyros.move import go
+from instruments.quantity import number_in
 from instruments.reading import Reading
 from instruments.rotator import Rotator, RotatorState
 
@@ -29,7 +30,7 @@ class PyrosRotator(CoreInstrument[RotatorState], Rotator):
 
     def move_to(self, angle: u.Quantity) -> Operation[RotatorState]:
         """Turn to a position angle."""
-        wanted_deg = float(angle.to_value(u.deg))
+        wanted_deg = number_in(angle, u.deg)
         upload = self._device.command("SET", "ANGLE", wanted_deg)
 
         def off(status: Status) -> float:

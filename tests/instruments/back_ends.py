@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pytest
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
@@ -30,7 +29,6 @@ from instruments.clock import Clock
 from instruments.connect import open_instrument
 from instruments.horizon import Horizon
 from instruments.instrument import Instrument
-from instruments.pyros import grammar
 from tests.conftest import require
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
@@ -56,7 +54,10 @@ ALPACA = {
     "weather_station": "observingconditions/0",
     "safety_monitor": "safetymonitor/0",
 }
+BACK_ENDS = ("pyros", "indi", "alpaca")
 KINDS = tuple(INDI)
+# Nobody's simulator but ours is a PLC, and elsewhere a second camera is the first one once more.
+OURS = (*KINDS, "camera_nir", "plc")
 
 
 def free_ports(number: int) -> list[int]:
@@ -102,7 +103,7 @@ class BackEnd:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of device that are there."""
-        return KINDS
+        return OURS if self.name == "pyros" else KINDS
 
     def filters(self) -> tuple[str, str]:
         """Two filters that its wheel has."""
@@ -164,9 +165,10 @@ class BackEnd:
 
     def _start_pyros(self) -> None:
         if not self.ports:
-            self.ports = dict(zip((*self.kinds, "plc"), free_ports(len(self.kinds) + 1), strict=True))
+            self.ports = dict(zip(self.kinds, free_ports(len(self.kinds)), strict=True))
             self.ports["safety_monitor"] = self.ports["plc"]
-        settings = {"camera_vis": {"width": 320, "height": 200, "filters": ["g", "r"]}}
+        small = {"width": 320, "height": 200, "filters": ["g", "r"]}
+        settings = {"camera_vis": small, "camera_nir": small}
         devices = {
             kind: {"kind": kind, "port": self.ports[kind], "settings": settings.get(kind, {})}
             for kind in self.ports
@@ -264,10 +266,3 @@ def running(name: str, speed: float | None = None) -> Iterator[BackEnd]:
             yield back_end
         finally:
             back_end.stop()
-
-
-def missing_words(back_end: str, kind: str) -> None:
-    """Skip a kind that the language of our simulators doesn't hold."""
-    word = {"safety_monitor": "PLC"}.get(kind, kind.upper())
-    if back_end == "pyros" and word not in grammar().labels:
-        pytest.skip(f"the PyROS grammar has no {word}")

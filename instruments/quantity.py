@@ -1,0 +1,21 @@
+"""Quantities at the edge, turned into the plain numbers that go over a wire."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from astropy import units as u
+
+
+def number_in(value: u.Quantity, unit: u.UnitBase, equivalencies: Any = ()) -> float:
+    """Give a quantity as a plain number of a unit.
+
+    :param equivalencies: astropy's, e.g. ``u.temperature()``
+    :raises astropy.units.UnitConversionError: if it is of another unit, or a bare number
+    :raises ValueError: if it is not finite
+    """
+    number = float(u.Quantity(value).to_value(unit, equivalencies))
+    if not math.isfinite(number):
+        raise ValueError(f"{value} is no finite quantity")
+    return number
