@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from simulators.config import Settings
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Params = Mapping[str, Any]
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 
 class Refusal(Exception):
@@ -53,7 +56,7 @@ def settings_of(kind: type[T], settings: Settings, where: str) -> T:
 
     :raises ValueError: if a key is unknown, or a value of another type than its default
     """
-    known = {f.name: f.default for f in fields(kind)}  # type: ignore[arg-type]  # a dataclass
+    known = {f.name: f.default for f in fields(kind)}
     for key, value in settings.items():
         if key not in known:
             raise ValueError(f"{where}: no setting {key!r}; it has {', '.join(known)}")

@@ -18,7 +18,8 @@ class DeviceClock(Clock):
 
     def unix_s(self) -> float:
         """Tell the time that the device's mechanics live in."""
-        return self._shared.unix_s() if self._stuck_s is None else self._stuck_s
+        now = self._shared.unix_s()
+        return now if self._stuck_s is None else min(now, self._stuck_s)
 
     def steady_s(self) -> float:
         """Tell the same; the mechanics know no other time."""
@@ -28,10 +29,10 @@ class DeviceClock(Clock):
         """Tell what the shared clock shows."""
         return self._shared.unix_s()
 
-    def stick(self) -> None:
-        """Let the mechanics stand still from now on."""
+    def stick(self, in_s: float = 0.0) -> None:
+        """Let the mechanics stand still from so soon on."""
         if self._stuck_s is None:
-            self._stuck_s = self._shared.unix_s()
+            self._stuck_s = self._shared.unix_s() + in_s
 
     def loosen(self) -> None:
         """Let them go on, from where they would be by now."""

@@ -163,8 +163,13 @@ class DevicePort:
         reply = self._handlers[key](asked.values)
         stop_s = self.faults.stops_after(float(cast("float", reply.values.get("eta", 0.0)))) if key[0] == "DO" else None
         if stop_s is not None:
-            self.after(stop_s / self._clock.speed, lambda: self._handlers["DO", "ABORT"]({}))
+            self._clock.stick(stop_s)  # a timer alone may come late, when all is over
+            self.after(stop_s / self._clock.speed, self._stop_short)
         return self.faults.reply(key, reply)
+
+    def _stop_short(self) -> None:
+        self._handlers["DO", "ABORT"]({})
+        self._clock.loosen()
 
     def _heartbeat(self, params: Params) -> Reply:
         now = self._clock.true_s()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -32,8 +35,9 @@ SPEED = 40.0
 HORIZON = Horizon(31.0443, -115.4637)
 SPARE_S = 6.0  # what a loaded machine may need besides
 _LONG = ("telescope", "camera_vis", "camera_nir", "dome")  # what moves long enough to be struck on the way
+_STRUCK_S = 60.0  # so long an exposure runs that is struck on the way
 _FRESH_REAL_S = 1.5
-_MEASURES_S = {"indi": 60.0}  # INDI's weather simulator measures once a minute
+_MEASURES_S = {"indi": 10.0}  # so often INDI's weather simulator is told to measure
 _MOTIONS = {
     "telescope": "EQUATORIAL_EOD_COORD",
     "camera_vis": "CCD_EXPOSURE",
@@ -94,15 +98,16 @@ def drill(case: Case, device: Any, breaker: Breaker, drive: Drive) -> Outcome:
     """Break a device, see what a call says and what is known of its state, heal it, and use it again."""
     seen = TABLE[case.fault].seen(case.back_end)
     assert seen is not None
-    reader = case.kind in READERS
+    reader, known = case.kind in READERS, seen.known(case.kind)
     device.connect(20)
     try:
         if case.kind == "telescope":
             device.unpark()
         drive.use(device, 1)
-        running_ = drive.start(device, 2) if seen.mid and case.kind in _LONG else None
+        running_ = drive.start(device, 2, _STRUCK_S) if seen.mid and case.kind in _LONG else None
         began, limit_s, end = time.monotonic(), 2.0, "done"
         breaker.fault(case.fault)
+        watch: _Watch | None = None
         try:
             if reader and seen.readers == ("done",):
                 device.state(limit_s + SPARE_S)
@@ -110,17 +115,19 @@ def drill(case: Case, device: Any, breaker: Breaker, drive: Drive) -> Outcome:
                 device.state()
             else:
                 running_ = running_ or drive.start(device, 2)
+                # Its state grows old while the command is waited for.
+                watch = _Watch(device, drive) if known == "stale" else None
                 limit_s = (running_.eta_s * 1.5 + 10) / drive.clock.speed + 3
                 running_.wait(limit_s + SPARE_S)
         except (InstrumentError, OperationAborted) as error:
             assert str(error).startswith(device.name), error
             end = type(error).__name__
         took_s = time.monotonic() - began
-        state = _state(device, seen.known(case.kind), drive)
-        if state == "read" and seen.known(case.kind) == "caught" and end != "done":
+        state = watch.end() if watch else _state(device, known, drive)
+        if state == "read" and known == "caught" and end != "done":
             state = "caught"
-        # What ended late, ended so because nothing was wrong to be seen before.
-        state_s = time.monotonic() - began if state in ("unknown", "stale") and end != "Timeout" else took_s
+        known_s = watch.seen_s if watch else time.monotonic()
+        state_s = known_s - began if state in ("unknown", "stale") else took_s
         breaker.heal()
         return Outcome(end, took_s, limit_s, state, state_s, drive.again(device))
     finally:
@@ -128,9 +135,28 @@ def drill(case: Case, device: Any, breaker: Breaker, drive: Drive) -> Outcome:
         device.disconnect()
 
 
+class _Watch:
+    """Look at a device's state in a thread of its own until it is old."""
+
+    def __init__(self, device: Any, drive: Drive) -> None:
+        self.seen_s = 0.0
+        self._found = ""
+        self._thread = threading.Thread(target=self._look, args=(device, drive))
+        self._thread.start()
+
+    def end(self) -> str:
+        """Wait until it is old, or should have been, and tell what was known of it."""
+        self._thread.join()
+        return self._found
+
+    def _look(self, device: Any, drive: Drive) -> None:
+        self._found = _state(device, "stale", drive)
+        self.seen_s = time.monotonic()
+
+
 def _state(device: Any, wanted: str, drive: Drive) -> str:
     """Tell what is known, within two seconds if it is what it should be."""
-    deadline = time.monotonic() + 2.0 + SPARE_S + drive.measures_s / drive.clock.speed
+    deadline = time.monotonic() + 2.0 + SPARE_S
     while True:
         try:
             said = device.state(2.0 + SPARE_S * ("read" in wanted))
@@ -179,7 +205,7 @@ class Drive:
                 continue
             return "works"
 
-    def start(self, device: Any, turn: int) -> Any:
+    def start(self, device: Any, turn: int, exposure_s: float = 15.0) -> Any:
         """Begin what takes a while, each turn another."""
         match self.kind:
             case "telescope":
@@ -194,7 +220,7 @@ class Drive:
             case "rotator":
                 return device.move_to(100 * turn * u.deg)
             case _:
-                return device.expose((15 if turn == 2 else 2) * u.s)
+                return device.expose((exposure_s if turn == 2 else 2) * u.s)
 
 
 def break_ours() -> dict[Case, Outcome]:
@@ -241,12 +267,26 @@ def break_theirs(name: str) -> dict[Case, Outcome]:
                 ends.callback(spoiler.close)
                 drive = Drive(kind, server.clock, server.filters(), _MEASURES_S.get(name, 0.0) * (kind in READERS))
                 for case in (c for c in all_cases if c.kind == kind):
+                    if case.fault == "frozen" and name == "indi":
+                        _measure_often(server)
                     device = server.device(kind, spoiler.port)
                     outcomes[case] = drill(case, device, spoiler, drive)
 
         with ThreadPoolExecutor(len(kinds)) as threads:
             list(threads.map(all_of, kinds))
     return outcomes
+
+
+def _measure_often(server: BackEnd) -> None:
+    """Have INDI's weather simulator measure so often that a sensor which falls silent is missed within two seconds."""
+    head = f"<newNumberVector device='{INDI['weather_station']}' name='WEATHER_UPDATE'>"
+    period = f"<oneNumber name='PERIOD'>{_MEASURES_S['indi']:g}</oneNumber></newNumberVector>"
+    port = server.port("weather_station")
+    with server.device("weather_station"), socket.create_connection(("127.0.0.1", port), 5) as link:
+        link.sendall(f"<getProperties version='1.7' device='{INDI['weather_station']}'/>{head}{period}".encode())
+        said = b""
+        while not re.search(rb"<setNumberVector[^>]*WEATHER_UPDATE[^>]*state=.Ok", said):
+            said += link.recv(65536)
 
 
 def table(outcomes: dict[Case, Outcome]) -> str:
@@ -300,6 +340,8 @@ HEAD = """\
 One print of what [faults.md](faults.md) promises: how each call ended and after how long, what was known of the state
 and how long after the fault began (real seconds), and whether the device worked again after it. A `Timeout` of a stuck
 device comes at its deadline, which grows with what the command should have taken; the state read until then is true.
+Before its sensors freeze, INDI's weather simulator is told to measure every ten seconds of its clock, which runs 40
+times as fast as ours.
 """
 
 

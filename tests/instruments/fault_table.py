@@ -25,6 +25,8 @@ again after the fault without restarting anything; with `-s` it prints what it s
   speaks their language and misbehaves (`tests/instruments/spoilers`). What really dies (`kill -9` of servers, drivers
   and our simulators, a driver that hangs) stands in `tests/instruments/test_crashes.py`.
 
+A sensor is stale once its next measurement is a second and a half late.
+
 Each cell: how a running command ends → what is known of the state, within two real seconds: **unknown** (it can't be
 read), **stale** (its own time says so), **read** (what is read is true), or **caught** (the device lies about its
 arrival: the command ends as failed because the value is not what was asked for). After *reading*: how a reading of a

@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 import time
+from collections.abc import Callable
 from xml.etree import ElementTree
 
 _HEAD = re.compile(rb"\s*<(\w+)([^>]*)>")
@@ -106,8 +107,8 @@ class IndiSpoiler:
         for thread in self._threads:
             thread.join(5)
 
-    def _begin(self, do: object, *args: object) -> None:
-        thread = threading.Thread(target=do, args=args, daemon=True)  # type: ignore[arg-type]
+    def _begin(self, do: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=do, args=args, daemon=True)
         self._threads.append(thread)
         thread.start()
 
