@@ -13,8 +13,8 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
 
 import pytest
 from astropy import units as u
@@ -30,6 +30,7 @@ _SELDOM = 10  # of so many turns, Alpaca takes one: it is that much slower
 _FRAMES = 5
 _DEVICE, _VECTOR, _MEMBER = "Focuser Simulator", "SEEING_SETTINGS", "SIM_SEEING"
 Once = Callable[[], object]
+_R = TypeVar("_R")
 
 
 @contextlib.contextmanager
@@ -99,8 +100,8 @@ def _their_indi(back_end: BackEnd) -> Iterator[Callable[[], float]]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
-    def run(job: Awaitable[Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(job, loop).result(20)  # type: ignore[arg-type]
+    def run(job: Coroutine[Any, Any, _R]) -> _R:
+        return asyncio.run_coroutine_threadsafe(job, loop).result(20)
 
     async def make() -> tuple[_Theirs, asyncio.Task[None]]:
         client = _Theirs(back_end.port(""))

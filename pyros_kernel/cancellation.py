@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from instruments import InstrumentError
+
 logger = logging.getLogger(__name__)
 
 
@@ -72,6 +74,8 @@ class Cancellation:
         def run() -> None:
             try:
                 callback()
+            except InstrumentError as error:  # an instrument that is gone can't be told
+                logger.warning("stopping work that was cancelled (%s): %s", self.reason, error)
             except Exception:  # whatever it is, the others must be called too, and the log has it
                 logger.exception("stopping work that was cancelled (%s) failed", self.reason)
 

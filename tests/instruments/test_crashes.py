@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -45,13 +46,11 @@ def test_a_killed_server_is_seen_and_its_devices_come_back_with_it(server: BackE
             camera.expose(300 * u.s),
         ]
         server.kill()
-        died = time.monotonic()
         _wait_until(lambda: not any(device.connected for device in devices), SEEN_S)
         for operation in running_:
             with pytest.raises(InstrumentError):
                 operation.wait(SEEN_S)
             assert operation.state is OperationState.UNKNOWN
-        assert time.monotonic() - died < SEEN_S + 0.5
         for device in devices:
             with pytest.raises(NotConnected):
                 device.state()
@@ -120,9 +119,8 @@ def test_an_indi_server_that_hangs_is_hung_up(indi: BackEnd) -> None:
 
 
 def test_a_device_that_somebody_else_disconnects_is_lost(indi: BackEnd) -> None:
-    with indi.device("focuser") as focuser, indi.device("focuser") as other:
-        session: Any = other._device._session  # type: ignore[attr-defined]  # no face can do this to another
-        session.link.send(
+    with indi.device("focuser") as focuser, socket.create_connection(("127.0.0.1", indi.port("focuser")), 5) as other:
+        other.sendall(
             b"<newSwitchVector device='Focuser Simulator' name='CONNECTION'>"
             b"<oneSwitch name='CONNECT'>Off</oneSwitch><oneSwitch name='DISCONNECT'>On</oneSwitch></newSwitchVector>"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
@@ -119,9 +118,7 @@ def test_abort_gets_through_while_another_call_waits(telescope: Telescope, simul
         with pytest.raises(Timeout, match=r"TELESCOPE GET STATUS: no answer within 0.2 s .*last known state: motion"):
             telescope.state(timeout_s=0.2)
         control.unmute("telescope")
-        began = time.monotonic()
         telescope.abort("through")
-        assert time.monotonic() - began < 15
         assert waiting.is_alive()
         assert slew.state is OperationState.ABORTED
         assert telescope.state().motion.value is Motion.IDLE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from pyros_kernel.store import Device, DeviceKind, Site, Store, load
 from tests.waiting import status, until
 
 MIDNIGHT = "2022-09-30T08:00:00"
+SEEN_S = 2.0  # so soon after a crash it is seen, by construction;
+SPARE_S = 4.0  # and so much more may pass on a busy machine
 
 
 @pytest.fixture
@@ -117,15 +118,13 @@ def test_what_cannot_be_reached_is_one_tree_and_observing_starts_with_the_rest(
 
 def test_killed_simulators_are_seen_and_all_goes_on_when_they_are_back(obs: Observatory) -> None:
     obs.observe()
-    until(lambda: any(s.status == "executing" for s in obs.snapshot().placed), "a sequence executes")
-    running = next(s.id for s in obs.snapshot().placed if s.status == "executing")
+    running = until(lambda: [s.id for s in obs.snapshot().placed if s.status == "executing"], "a sequence executes")[0]
     camera = obs.devices["camera_vis"]
     pid = obs.simulators.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    died = time.monotonic()
-    until(lambda: not any(member.instrument.connected for member in obs.devices.members.values()), "all are lost")
-    assert time.monotonic() - died < 2 + 4  # by construction less than two; a loaded machine gets some more
+    instruments = [member.instrument for member in obs.devices.members.values()]
+    until(lambda: not any(one.connected for one in instruments), "all are lost", SEEN_S + SPARE_S)
     with pytest.raises(NotConnected):
         camera.state()
     until(lambda: status(obs) != "observing", "the night holds")

@@ -19,6 +19,7 @@ from simulators.catalogue import bright_stars, bright_stars_around
 from simulators.chance import Wandering
 from simulators.config import Site
 from simulators.detector import NIR, CameraSettings, saturation_adu
+from simulators.device import Reply
 from simulators.focuser import SimulatedFocuser
 from simulators.frame import Scene, cosmic_rays, render
 from simulators.moon import moon_deg, moonlight_nanolambert, sun_deg
@@ -36,6 +37,12 @@ FIELD = Scene(83.2, 22.0, False, 60.0, 2.6, 20.8, 0.02, 7, pattern_seed=11)
 NIGHT = Time("2026-11-23T04:00:00")
 NEW_MOON = Time("2026-12-09T05:00:00")
 SITE = Site()
+
+
+def eta_s(reply: Reply) -> float:
+    eta = reply.values["eta"]
+    assert isinstance(eta, float)
+    return eta
 
 
 def frame(camera: CameraSettings, scene: Scene) -> Image:
@@ -124,7 +131,7 @@ def test_a_frame_plate_solves_to_the_commanded_target() -> None:
         ("DO", "START", {}),
     ):
         reply = telescope.handlers[action, operation](params)
-    clock.advance(float(reply.values["eta"]) + 1)  # type: ignore[arg-type]
+    clock.advance(eta_s(reply) + 1)
     with ThreadPoolExecutor(1) as threads:
         around = Around(SITE, telescope, None, threads, air=Air(Weather(SITE, Climate(), 1), 1))
         scene = View(camera, around, 5).scene("light", 60.0, clock.unix_s(), 0.0, 1)
@@ -157,7 +164,7 @@ def test_a_focus_run_gives_the_v_curves_true_minimum() -> None:
     assert abs(best - 36700) > 50  # a cold tube has moved it
     for position in positions:
         focuser.handlers["SET", "POSITION"]({"position": float(position)})
-        clock.advance(float(focuser.handlers["DO", "GOTO"]({}).values["eta"]) + 0.01)  # type: ignore[arg-type]
+        clock.advance(eta_s(focuser.handlers["DO", "GOTO"]({})) + 0.01)
         blur = focuser.blur_arcsec_at(clock.unix_s())
         image = frame(camera, replace(FIELD, seeing_arcsec=1.6, blur_arcsec=blur, seed=int(position)))
         net = image - np.median(image)

