@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import statistics
-import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,44 +66,49 @@ def examine_instruments(settings: Settings) -> list[Finding]:
 
 
 def examine_addresses(devices: Iterable[tuple[str, str, str]]) -> list[Finding]:
-    """Connect to devices, side by side, and read their states.
+    """Connect to devices, side by side, and read their states, one after the other: they would slow each other down.
 
     :param devices: name, kind and address of each
     """
     devices = tuple(devices)
-    findings: list[Finding | None] = [None] * len(devices)
-
-    def look(number: int) -> None:
-        findings[number] = _look(*devices[number])
-
-    threads = [threading.Thread(target=look, args=(n,), name=f"pyros-doctor-{n}") for n in range(len(devices))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [finding for finding in findings if finding is not None]
+    found: list[Instrument[Any] | Finding] = []
+    with ThreadPoolExecutor(len(devices) or 1, "pyros-doctor") as threads:
+        found.extend(threads.map(_reach, devices))
+    return [_ask(one) if isinstance(one, Instrument) else one for one in found]
 
 
-def _look(name: str, kind: str, address: str) -> Finding:
+def _reach(device: tuple[str, str, str]) -> Instrument[Any] | Finding:
+    name, kind, address = device
     try:
         instrument = open_instrument(kind, name, address, Clock())
     except ValueError as error:
         return Answer(name, False, str(error), "change the address of the device's row")
     try:
         instrument.connect(_CONNECT_S)
-        times_ms, state = _time(instrument)
-    except NotConnected as error:
-        mend = f"start what serves {address}, or change the address of the device's row"
-        return Answer(name, False, f"{address}: {error.what}", mend)
     except InstrumentError as error:
-        return Answer(
-            name, False, f"{address}: {error}", f"look at the device, and at the log of what serves {address}"
-        )
+        instrument.disconnect()
+        return _silent(instrument, error)
+    return instrument
+
+
+def _ask(instrument: Instrument[Any]) -> Finding:
+    try:
+        times_ms, state = _time(instrument)
+    except InstrumentError as error:
+        return _silent(instrument, error)
     finally:
         instrument.disconnect()
     median = statistics.median(times_ms)
-    what = f"{address} answers in {median:.1f} ms: {_words(state)}"
-    return Answer(name, True, what, latency_ms=median, state=describe.plain(state))
+    what = f"{instrument.address} answers in {median:.1f} ms: {_words(state)}"
+    return Answer(instrument.name, True, what, latency_ms=median, state=describe.plain(state))
+
+
+def _silent(instrument: Instrument[Any], error: InstrumentError) -> Finding:
+    name, address = instrument.name, instrument.address
+    if isinstance(error, NotConnected):
+        mend = f"start what serves {address}, or change the address of the device's row"
+        return Answer(name, False, f"{address}: {error.what}", mend)
+    return Answer(name, False, f"{address}: {error}", f"look at the device, and at the log of what serves {address}")
 
 
 def _time(instrument: Instrument[Any]) -> tuple[list[float], object]:
