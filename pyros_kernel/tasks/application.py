@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 from uuid import uuid4
@@ -14,11 +15,11 @@ from uuid import uuid4
 from celery import Celery
 from celery.app.amqp import AMQP, Queues
 from celery.app.control import Control
-from celery.signals import before_task_publish
 from kombu import pools
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import KombuError
 from kombu.utils.json import dumps
+from sqlalchemy.exc import DBAPIError
 
 from pyros_kernel.settings import Settings
 from pyros_kernel.tasks import file_transport, ledger, place
@@ -47,6 +48,21 @@ class _Queues(Queues):
 
 class _Amqp(AMQP):
     queues_cls = _Queues
+
+    def _create_task_sender(self) -> Callable[..., Any]:
+        """Write each task down before its message goes out.
+
+        Not by the signal that Celery sends then: it swallows what goes wrong, and sends what nobody will run.
+        """
+        send = super()._create_task_sender()
+
+        def send_what_is_written_down(producer: Any, name: str, message: Any, **options: Any) -> Any:
+            headers, _properties, body, _event = message
+            queue = options.get("queue") or self.default_queue
+            _note(name, getattr(queue, "name", queue), {**headers, **(options.get("headers") or {})}, body)
+            return send(producer, name, message, **options)
+
+        return send_what_is_written_down
 
 
 class _Control(Control):
@@ -85,6 +101,7 @@ class PyrosCelery(Celery):
         """Write a task down and give it to the broker; if that is away, it gets the task when it is back.
 
         :raises StoreError: if the task could not be written down; then it is not sent
+        :raises sqlalchemy.exc.DBAPIError: the same, while a store that was there is away, or its disk is full
         """
         task_id = kwargs["task_id"] = kwargs.get("task_id") or uuid4().hex
         try:
@@ -92,7 +109,10 @@ class PyrosCelery(Celery):
         except (KombuError, OSError) as error:
             if ledger.read(task_id) is None:
                 raise
-            ledger.note_published(task_id, taken=False)
+            try:
+                ledger.note_published(task_id, taken=False)
+            except DBAPIError as full:  # then whoever looks after the table finds a queue that does nothing for it
+                logger.warning("that task %s was not taken by the broker can't be noted: %s", task_id, full.orig)
             logger.warning("task %s is written down, and sent when the broker is back: %s", name, error)
             return (kwargs.get("result_cls") or self.AsyncResult)(task_id)
 
@@ -216,19 +236,14 @@ def _may_look_again(sender: Celery, **_: Any) -> None:  # pyright: ignore[report
     sender.tasks["celery.chord_unlock"].rerun = True
 
 
-@before_task_publish.connect
-def _note(  # pyright: ignore[reportUnusedFunction]
-    sender: str, body: Any, headers: dict[str, Any], routing_key: str, **_: Any
-) -> None:
+def _note(name: str, queue: str, headers: dict[str, Any], body: Any) -> None:
     """Write a task down before its message goes out."""
-    if sender not in app.tasks and not sender.startswith("celery."):
-        return  # another Celery application of this process
     shown = ", ".join(x for x in (headers["argsrepr"][1:-1].rstrip(","), _shown(body[1])) if x)
     ledger.note_sent(
         ledger.Sent(
             uuid=headers["id"],
-            name=sender,
-            queue=routing_key,
+            name=name,
+            queue=queue,
             arguments=shown[:500],
             retries=int(headers.get("retries") or 0),
             due=datetime.fromisoformat(headers["eta"]) if headers.get("eta") else ledger.now(),

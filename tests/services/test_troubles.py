@@ -8,16 +8,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from pyros_kernel.settings import Settings
+from pyros_kernel.store import StoreError
 from pyros_kernel.tasks import Workers, app, ledger
 from pyros_kernel.tasks.spool import Spool
-from tests.conftest import require
+from tests.services.own_brokers import Broker, RabbitMQ, Redis
 from tests.waiting import until
 
 OPERATIONS = Path(__file__).parents[1] / "pyros_kernel" / "tasks"
@@ -43,50 +46,22 @@ def operations(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     app.use(None)
 
 
-class Redis:
-    """A Redis of this test's own, which keeps what it has when it restarts."""
-
-    def __init__(self, directory: Path, port: int) -> None:
-        self.directory, self.port = directory, port
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        words = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.directory), "--save", ""]
-        program = require("redis-server", "apt-get install redis-server")
-        self.process = subprocess.Popen(
-            [program, *words, "--appendonly", "yes", "--appendfsync", "always"], stdout=subprocess.DEVNULL
-        )
-        import redis
-
-        def answers() -> bool:
-            with redis.Redis(host="127.0.0.1", port=self.port) as client:
-                try:
-                    return bool(client.ping())
-                except redis.exceptions.ConnectionError:
-                    return False
-
-        until(answers, "Redis answers")
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
-    directory = tmp_path / "redis"
+@pytest.fixture(params=[Redis, RabbitMQ])
+def broker(
+    request: pytest.FixtureRequest, tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Broker]:
+    directory = tmp_path / "broker"
     directory.mkdir()
-    server = Redis(directory, free_port)
+    server = request.param(directory, free_port)
     server.start()
-    monkeypatch.setenv("PYROS_BROKER_URL", f"redis://127.0.0.1:{free_port}/0")
+    monkeypatch.setenv("PYROS_BROKER_URL", server.url)
     yield server
     server.kill()
 
 
+@pytest.mark.timeout(400)
 def test_a_broker_that_is_killed_and_comes_back_loses_no_task_and_runs_none_twice(
-    operations: Any, redis_server: Redis, tmp_path: Path
+    operations: Any, broker: Broker, tmp_path: Path
 ) -> None:
     settings = Settings.from_environment(tmp_path / "data")
     with Workers(settings, ["my_operations_q"], [operations.__name__]):
@@ -94,24 +69,28 @@ def test_a_broker_that_is_killed_and_comes_back_loses_no_task_and_runs_none_twic
         running = operations.expose.delay(60, str(tmp_path))
         until((tmp_path / "began").exists, "it runs")
         waiting = [operations.mul.delay(number, 2) for number in range(3)]
-        redis_server.kill()
+        broker.kill()
         unsent = operations.mul.delay(7, 7)  # written down; the broker gets it when it is back
         (tmp_path / "enough").touch()
         assert running.get(timeout=WAIT_S) == "exposed"  # what runs does not need the broker
-        redis_server.start()
-        assert [each.get(timeout=WAIT_S) for each in (*waiting, unsent)] == [0, 2, 4, 49]
+        broker.start()
+        assert [each.get(timeout=2 * WAIT_S) for each in (*waiting, unsent)] == [0, 2, 4, 49]
         rows = [ledger.read(each.id) for each in (running, *waiting, unsent)]
         assert [row.tries for row in rows if row is not None] == [1] * 5
+
+
+def _mount(directory: Path, size: str) -> None:
+    """Mount a disk of that size, or skip the test."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"no small disk can be mounted here, which takes root: {made.stderr.strip()}")
 
 
 def test_a_full_disk_refuses_a_message_whole_and_the_queue_goes_on(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(disk)], capture_output=True, text=True, check=False
-    )
-    if made.returncode:
-        pytest.skip(f"no small disk can be mounted here, which takes root: {made.stderr.strip()}")
+    _mount(disk, "128k")
     try:
         spool = Spool(disk)
         spool.put("a_q", {"number": 0})
@@ -130,6 +109,73 @@ def test_a_full_disk_refuses_a_message_whole_and_the_queue_goes_on(tmp_path: Pat
         spool.close()
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_what_can_t_be_written_down_is_not_sent(
+    operations: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYROS_BROKER_URL", raising=False)
+    app.use(Settings.from_environment(tmp_path))
+    operations.mul.delay(1, 1)
+
+    def away(_sent: object) -> None:
+        raise OperationalError("INSERT", {}, OSError("the database is away"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "note_sent", away)
+        with pytest.raises(OperationalError, match="the database is away"):
+            operations.mul.delay(2, 2)
+    spool = Spool(tmp_path / "tasks" / "broker")
+    assert spool.size("my_operations_q") == 1
+    spool.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Mount a disk of 24 MB."""
+    disk = tmp_path / "small"
+    disk.mkdir()
+    _mount(disk, "24m")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_workers_on_a_full_disk_lose_nothing_that_was_taken_and_go_on_when_there_is_room(
+    operations: Any, small_disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYROS_BROKER_URL", raising=False)
+    settings = Settings.from_environment(small_disk)
+    with Workers(settings, ["my_operations_q"], [operations.__name__]):
+        assert operations.mul.delay(4, 5).get(timeout=WAIT_S) == 20
+        running = operations.expose.delay(60, str(tmp_path))
+        until((tmp_path / "began").exists, "it runs")
+        taken = [operations.mul.delay(number, 2) for number in range(3)]
+        fill(small_disk / "filling")
+        refused = 0
+        for number in range(3, 60):  # what the database has set aside for itself still holds some
+            try:
+                taken.append(operations.mul.delay(number, 2))
+            except (StoreError, DBAPIError):
+                refused += 1
+        assert refused > 0
+        (tmp_path / "enough").touch()  # it ends while its result can't be written
+        until((tmp_path / "safe").exists, "it has ended")
+        (small_disk / "filling").unlink()
+        assert running.get(timeout=WAIT_S) == "exposed"
+        assert [each.get(timeout=WAIT_S) % 2 for each in taken] == [0] * len(taken)
+        rows = [ledger.read(each.id) for each in (running, *taken)]
+        assert {row.tries for row in rows if row is not None} == {1}
+        assert not ledger.choose(*ledger.RUNNING, *ledger.WAITING)
+        assert operations.mul.delay(4, 5).get(timeout=WAIT_S) == 20
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as filling:
+        for size in (1 << 20, 4096, 1):
+            with suppress(OSError):
+                while True:
+                    filling.write(b"x" * size)
 
 
 def test_workers_are_run_in_a_terminal_and_end_with_ctrl_c(

@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 from sqlalchemy import select
 
-from instruments import CameraActivity
+from instruments import CameraActivity, Motion
 from pyros_kernel import Observatory
 from pyros_kernel.recipes import enqueue
 from pyros_kernel.scheduling.sequences import images_taken
@@ -249,6 +249,45 @@ def test_revoking_a_plan_of_a_chain_puts_its_sequence_back(obs: Observatory) -> 
     with pytest.raises(Exception, match=r"[Rr]evoked"):
         result.get(timeout=WAIT_S)
     until(lambda: _sequence_status(obs, sequence_id) is SequenceStatus.OBSERVABLE)
+
+
+def test_a_chain_whose_worker_is_killed_while_it_slews_is_put_back_and_observed_once_when_sent_again(
+    obs: Observatory,
+) -> None:
+    sequence_id = _next_sequence(obs)
+    _make_short(obs, sequence_id, 10.0)
+    telescope = obs.services.devices.telescope
+    telescope.unpark()
+    with obs.simulators.control() as control:
+        control.fault("telescope", "stick")  # or the slew would be over before anybody could be killed in it
+        result = sequence_chain(sequence_id, obs.store).apply_async()
+        slew = result.parent.parent
+        until(lambda: telescope.state().motion.value is Motion.SLEWING and ledger.read(slew.id).worker)
+        os.kill(int(ledger.read(slew.id).worker.rpartition(":")[2]), signal.SIGKILL)
+        with pytest.raises(Exception, match=r"its worker|revoked"):
+            result.get(timeout=WAIT_S)
+        until(lambda: ledger.read(slew.id).state == "LOST")
+        control.heal("telescope")
+    telescope.abort("the test goes on")
+    assert ledger.read(slew.id).tries == 1
+    until(lambda: _sequence_status(obs, sequence_id) is SequenceStatus.OBSERVABLE)
+    assert _images(obs, sequence_id) == []
+    assert sequence_chain(sequence_id, obs.store).apply_async().get(timeout=2 * WAIT_S) == "executed"
+    taken = _images(obs, sequence_id)
+    assert len(taken) == len(set(taken)) == _wanted_images(obs, sequence_id)
+    assert not [r for r in ledger.choose(*ledger.RUNNING, *ledger.WAITING) if r.name in STAGES]
+
+
+def _images(obs: Observatory, sequence_id: int) -> list[str]:
+    with obs.store.session(read_only=True) as session:
+        of_it = select(Image.path).join(Plan).join(Album).where(Album.sequence_id == sequence_id, Image.complete)
+        return list(session.scalars(of_it))
+
+
+def _wanted_images(obs: Observatory, sequence_id: int) -> int:
+    with obs.store.session(read_only=True) as session:
+        albums = session.get_one(Sequence, sequence_id).albums
+        return sum(plan.number_of_images for album in albums for plan in album.plans)
 
 
 def test_calibrations_are_taken_with_the_dome_closed(obs: Observatory) -> None:
