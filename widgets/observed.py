@@ -124,6 +124,28 @@ class Schedule(Protocol):
         ...
 
 
+class Lease(Protocol):
+    """The control lease: one kernel commands, the others watch."""
+
+    @property
+    def me(self) -> str:
+        """The name under which this kernel holds it, or would."""
+        ...
+
+    @property
+    def held(self) -> bool:
+        """Whether this kernel commands."""
+        ...
+
+    def ask(self, why: str) -> object:
+        """Ask the holder to hand over."""
+        ...
+
+    def hand_over(self) -> object:
+        """Give it to who asked."""
+        ...
+
+
 class Observed(Protocol):
     """An observatory as a panel sees it.
 
@@ -160,6 +182,15 @@ class Observed(Protocol):
 
     def abort(self, reason: str) -> object:
         """Stop whatever moves or exposes, now."""
+        ...
+
+    def take_over(self, why: str) -> object:
+        """Take command from whoever has it; recorded with the reason, takes seconds."""
+        ...
+
+    @property
+    def lease(self) -> Lease:
+        """The control lease, while it is started or watches."""
         ...
 
     @property

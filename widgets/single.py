@@ -10,6 +10,7 @@ from widgets.agents import agents_html
 from widgets.alerts import alerts_html
 from widgets.card import Card, Part
 from widgets.chart import ScheduleChart
+from widgets.command import CommandDesk
 from widgets.commands import Commands
 from widgets.devices import device_card, devices_html
 from widgets.frame_view import FrameViews
@@ -144,14 +145,15 @@ class TasksPanel(SinglePanel):
 
 
 class SafetyPanel(SinglePanel):
-    """The verdict and the rules it is made of."""
+    """The verdict, the rules it is made of, and who commands."""
 
     def __init__(self, observatory: Observed) -> None:
         super().__init__(observatory, "Safety panel")
 
     def parts(self) -> tuple[Part, ...]:
-        """Verdict and rules."""
-        return Card("safety", safety_html), Card("rules", rules_html)
+        """Verdict, control lease and rules."""
+        desk = CommandDesk(self._act, lambda: self._pending, lambda: self.observatory.lease)
+        return Card("safety", safety_html), desk, Card("rules", rules_html)
 
 
 class DevicesPanel(SinglePanel):

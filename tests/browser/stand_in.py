@@ -18,6 +18,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from PIL import Image
 
+from pyros_kernel.lease_view import LeaseView
 from pyros_kernel.safety import Reason, Safety, Verdict, read_rules
 from pyros_kernel.snapshot import (
     AgentView,
@@ -36,6 +37,7 @@ from pyros_kernel.snapshot import (
     TaskView,
 )
 
+ADA, GRACE = "ada on dome, process 42 (notebook)", "grace on desk, process 7 (notebook)"
 LATITUDE_DEG, LONGITUDE_DEG = 31.0443, -115.4637
 
 
@@ -299,8 +301,14 @@ def night() -> Snapshot:
         weather=weather(),
         rules=read_rules(),
         plan=PlanView(at("07:04"), "alert 1 goes first", "1 new (GRB 261123A); 1 out (NGC 253)", 9640.0, 9800.0),
+        lease=commanded(),
         quotas=(QuotaView("GALAXIES", 30.0, 500 * 3600.0, 125 * 3600.0), QuotaView("GRB", 0.0, None, 3600.0)),
     )
+
+
+def commanded(holder: str = ADA, asked_by: str = "", asked_for: str = "") -> LeaseView:
+    """Who commands; this kernel is Ada's."""
+    return LeaseView(holder, datetime(2026, 11, 22, 23, 40, tzinfo=UTC) if holder else None, None, asked_by, asked_for)
 
 
 def stopped() -> Snapshot:
@@ -369,6 +377,24 @@ class Hands:
         return Reasons("no room <left>", ("Crab pulsar",), "300 s shorter it would fit")
 
 
+class Command:
+    """Hold the lease, or not.
+
+    :param holder: who commands
+    """
+
+    me = ADA
+
+    def __init__(self, note: Callable[..., None], holder: str) -> None:
+        self._note, self.held = note, holder == self.me
+
+    def ask(self, why: str) -> None:
+        self._note("ask", why)
+
+    def hand_over(self) -> None:
+        self._note("hand over")
+
+
 class StandIn:
     """Give a picture, and note the commands with the thread they came from.
 
@@ -430,6 +456,13 @@ class StandIn:
     @property
     def agents(self) -> StandIn:
         return self
+
+    @property
+    def lease(self) -> Command:
+        return Command(self._note, self.picture.lease.holder if self.picture.lease else "")
+
+    def take_over(self, why: str) -> None:
+        self._note("take over", why)
 
     @property
     def schedule(self) -> Hands:

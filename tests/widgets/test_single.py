@@ -433,3 +433,46 @@ def test_three_hundred_handles_leave_a_dozen_and_closed_nothing() -> None:
         panel.close()
     gc.collect()
     assert set(_instances) == before
+
+
+def test_command_is_asked_for_handed_over_and_taken(show: Any, observatory: Any, made_up: Any, look: Any) -> None:
+    panel = show(widgets.SafetyPanel)
+    names = ("ask", "give", "take", "break")
+    buttons = {name: look(panel).button(f"lease-{name}") for name in names}
+    [why] = [w for w in look(panel).all if isinstance(w, W.Text) and "pyros-lease-why" in w._dom_classes]
+    ada, grace = made_up.ADA, made_up.GRACE
+
+    def offered() -> set[str]:
+        panel.refresh()
+        assert all(button.tooltip for button in buttons.values())
+        return {name for name, button in buttons.items() if not button.disabled}
+
+    assert offered() == set() and "This kernel commands" in look(panel).card("command")
+    observatory.change(lease=made_up.commanded(ada, grace, "clouds <east>"))
+    assert offered() == {"give"}
+    assert 'role="alert"' in look(panel).card("command") and "clouds &lt;east&gt;" in look(panel).card("command")
+    buttons["give"].click()
+    eventually(lambda: observatory.commands == [("hand over",)], panel)
+    observatory.change(lease=made_up.commanded(grace))
+    eventually(lambda: offered() == {"ask", "break"}, panel)
+    assert f"{grace} commands since" in look(panel).card("command")
+    why.value = " my turn "
+    buttons["ask"].click()
+    eventually(lambda: ("ask", "my turn") in observatory.commands, panel)
+    eventually(lambda: offered() == {"ask", "break"}, panel)
+    buttons["break"].click()
+    eventually(lambda: ("take over", "my turn") in observatory.commands, panel)
+    observatory.change(lease=made_up.commanded(""))
+    eventually(lambda: offered() == {"take"}, panel)
+    assert "nobody commands" in look(panel).card("command")
+
+
+def test_a_lease_that_can_not_be_taken_says_why_in_the_panel(
+    show: Any, observatory: Any, made_up: Any, look: Any
+) -> None:
+    panel = show(widgets.SafetyPanel)
+    observatory.change(lease=made_up.commanded(made_up.GRACE))
+    panel.refresh()
+    observatory.refusal = ValueError("breaking the glass needs a reason; it is recorded")
+    look(panel).button("lease-break").click()
+    eventually(lambda: panel.errors == ("Break the glass: breaking the glass needs a reason; it is recorded",), panel)
