@@ -10,7 +10,7 @@ from typing import Any
 from astropy.time import Time
 
 from pyros_kernel.agents.alert_manager import AlertManager
-from pyros_kernel.alerts import AlertReplay, Answer, Explanation, Packet, read_packet, send, strategy_table
+from pyros_kernel.alerts import AlertReplay, Answer, Explanation, NotVoevent, Packet, read_packet, send, strategy_table
 from pyros_kernel.alerts.archive import read_archive
 from pyros_kernel.alerts.broadcaster import Broadcaster
 from pyros_kernel.alerts.intake_process import Elsewhere
@@ -19,6 +19,7 @@ from pyros_kernel.alerts.remote import Remote
 from pyros_kernel.alerts.watched import WatchedDirectory
 from pyros_kernel.opening import fixture_path
 from pyros_kernel.services import Services
+from pyros_kernel.store import note_cell
 
 
 class AlertDesk:
@@ -41,7 +42,11 @@ class AlertDesk:
         :param path: a file, or the name of one of PyROS's fixtures
         :raises NotDelivered: if nobody takes it
         """
-        return send(fixture_path(path).read_bytes(), *self.address)
+        raw = fixture_path(path).read_bytes()
+        answer = send(raw, *self.address)
+        if answer.ack:
+            note_cell(self._services.store, "alert", [read_packet(raw).ivorn])
+        return answer
 
     def explain(self, packet: Packet | bytes | str | Path) -> Explanation:
         """Say what would become of a packet now, and why; nothing is stored or moved.
@@ -102,5 +107,14 @@ class AlertDesk:
         packets = read_archive(Path(path) if Path(path).is_dir() else fixture_path(path))
         replay = AlertReplay(packets, moment, clock, faster=faster, port=self._manager.port)
         replay.start()
+        note_cell(self._services.store, "alert", [ivorn for packet in packets if (ivorn := _ivorn(packet.raw))])
         self._stack.callback(replay.stop)
         return replay
+
+
+def _ivorn(raw: bytes) -> str:
+    """Name a packet of an archive; nothing for one that is none."""
+    try:
+        return read_packet(raw).ivorn
+    except NotVoevent:
+        return ""

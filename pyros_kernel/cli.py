@@ -26,6 +26,7 @@ class _Commands(click.Group):
         "broker": "pyros_kernel.alerts.cli:broker",
         "keys": "pyros_kernel.agents.cli:keys",
         "replay": "pyros_kernel.alerts.cli:replay",
+        "report": "pyros_kernel.report_command:report",
         "run": "pyros_kernel.recipe_command:run",
         "schedule": "pyros_kernel.scheduling.cli:schedule",
         "tasks": "pyros_kernel.tasks.cli:tasks",

@@ -27,7 +27,7 @@ from pyros_kernel.lease import ControlLease, LeaseHeld
 from pyros_kernel.lock import Held
 from pyros_kernel.night_run import NightElsewhere, NightRun
 from pyros_kernel.recipes import running
-from pyros_kernel.report import summarise, write_report
+from pyros_kernel.report import NightCells, summarise, write_report
 from pyros_kernel.safety.guarded import Guarded
 from pyros_kernel.schedule_desk import ScheduleDesk
 from pyros_kernel.services import Services
@@ -35,7 +35,7 @@ from pyros_kernel.settings import Settings
 from pyros_kernel.simulation import SimulatorProcess
 from pyros_kernel.snapshot import NOTHING, Snapshot
 from pyros_kernel.started import Started, Wanted
-from pyros_kernel.store import Channel, Store
+from pyros_kernel.store import Channel, Store, note_cell
 from pyros_kernel.task_desk import TaskDesk
 from pyros_kernel.tasks.context import Context, read_context
 from pyros_kernel.watching import Watching
@@ -251,6 +251,7 @@ class Observatory:
         if self._attached:
             return NightRun(NightElsewhere(self.services), self.services)
         started = self._here()
+        note_cell(started.services.store, "night", [started.services.night_name])
         started.wishes.ended.clear()
         return NightRun(started.wishes.ended, started.services)
 
@@ -439,6 +440,11 @@ class Observatory:
         :raises ValueError: if its instruments are real ones, or there is no such fault
         """
         return Drill(self.simulators.control(), self.clock, seed, **how)
+
+    @property
+    def cells(self) -> NightCells:
+        """What each cell of this night's notebooks caused: requests, alerts, recipes, and their images."""
+        return NightCells.of(self.services.night_id, services=self.services)
 
     def report(self) -> Path:
         """Write the night's report as it stands, and say where it is."""

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from pyros_kernel.report.cells import CellFacts, read_cells
 from pyros_kernel.report.sequences import SequenceFacts, sequence_facts
 from pyros_kernel.report.services import ReportServices
 from pyros_kernel.scheduling.quotas import Quota, read_quotas
@@ -95,6 +96,7 @@ class NightFacts:
     images: tuple[Image, ...]
     weather: tuple[WeatherFacts, ...]
     log: tuple[LogFacts, ...]
+    cells: tuple[CellFacts, ...]
 
 
 def read_night(night_id: int, services: ReportServices) -> NightFacts:
@@ -129,6 +131,7 @@ def read_night(night_id: int, services: ReportServices) -> NightFacts:
                 for row in session.scalars(select(Weather).where(Weather.time.between(*span)).order_by(Weather.time))
             ),
             log=_log(session, span),
+            cells=read_cells(session, night, span, (*told, *rejected), images),
         )
 
 

@@ -1,6 +1,7 @@
 """The observatory's memory: models, short sessions, migrations and fixtures."""
 
 from pyros_kernel.store.base import Base, IllegalTransition
+from pyros_kernel.store.cell import note_cell
 from pyros_kernel.store.errors import FixtureError, StoreError
 from pyros_kernel.store.fixture_dump import dump
 from pyros_kernel.store.fixture_load import load
@@ -8,6 +9,7 @@ from pyros_kernel.store.models import (
     AgentLog,
     Album,
     Alert,
+    CellEffect,
     Channel,
     Claim,
     Device,
@@ -53,6 +55,7 @@ __all__ = [
     "Alert",
     "AlertStatus",
     "Base",
+    "CellEffect",
     "Channel",
     "Claim",
     "Device",
@@ -92,4 +95,5 @@ __all__ = [
     "Weather",
     "dump",
     "load",
+    "note_cell",
 ]

@@ -1,6 +1,7 @@
 """Every model of the store, by name."""
 
 from pyros_kernel.store.alert import Alert, Strategy
+from pyros_kernel.store.cell import CellEffect
 from pyros_kernel.store.lease import Lease, LeaseEvent
 from pyros_kernel.store.night import Intervention, InterventionKind, Night, PlacedSequence, Schedule
 from pyros_kernel.store.recipe import RecipeRecord, RecipeStatus, RecipeStep, StepStatus
@@ -22,6 +23,7 @@ __all__ = [
     "AgentLog",
     "Album",
     "Alert",
+    "CellEffect",
     "Channel",
     "Claim",
     "Device",

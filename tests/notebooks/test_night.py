@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,12 +43,24 @@ def test_a_whole_night_from_one_command(tmp_path: Path) -> None:
     assert order == sorted(order)
     images = list((folder / "images").glob("*.fits"))
     assert len(images) == summary["images"]["total"]
-    burst = [h for h in map(fits.getheader, images) if h.get("PROGRAM") == "GRB follow-up"]
-    assert len(burst) == 12
-    assert all(abs(h["SIM_RA"] - 64.7373) < 0.01 and abs(h["SIM_DEC"] - 13.3517) < 0.01 for h in burst)
-    assert "1125809" in (folder / "report.html").read_text()
+    followed = [h for h in map(fits.getheader, images) if h.get("PROGRAM") == "GRB follow-up"]
+    assert len(followed) == 12
+    assert all(abs(h["SIM_RA"] - 64.7373) < 0.01 and abs(h["SIM_DEC"] - 13.3517) < 0.01 for h in followed)
+    report = (folder / "report.html").read_text()
+    assert "1125809" in report
     executed = nbformat.read(folder / "night.ipynb", as_version=4)
     assert all(cell.get("execution_count") for cell in executed.cells if cell.cell_type == "code")
+    # Each cell is linked to what it caused: the night to its sequences and images, the burst's to its alert.
+    numbers = {cell.execution_count: cell.source for cell in executed.cells if cell.cell_type == "code"}
+    caused = dict(re.findall(r'<h3>\[(\d+)\]</h3>(.*?)</ul>', report, re.S))
+    [night] = [n for n, source in numbers.items() if "obs.observe()" in source]
+    [burst] = [n for n, source in numbers.items() if "alerts.replay" in source]
+    assert set(caused) == {str(night), str(burst)}
+    assert f"{len(images)} images" in caused[str(night)] and 'href="#sequences"' in caused[str(night)]
+    assert f'href="#alert-{alert["ivorn"]}"' in caused[str(burst)] and f'id="alert-{alert["ivorn"]}"' in report
+    assert "12 images" in caused[str(burst)] and "executed" in caused[str(burst)]
+    shown = "".join(str(output) for cell in executed.cells for output in cell.get("outputs", []))
+    assert f"[{night}] run = obs.observe()" in shown
     for said in (*(s["name"] for s in summary["sequences"]["all"]), alert["ivorn"], "report", "images", "notebook"):
         assert said in done.stdout
     assert list(tmp_path.rglob("*.part")) == []
