@@ -25,6 +25,7 @@ class _Commands(click.Group):
     brought: ClassVar[dict[str, str]] = {
         "broker": "pyros_kernel.alerts.cli:broker",
         "keys": "pyros_kernel.agents.cli:keys",
+        "page": "pyros_kernel.page_command:page",
         "replay": "pyros_kernel.alerts.cli:replay",
         "report": "pyros_kernel.report_command:report",
         "run": "pyros_kernel.recipe_command:run",

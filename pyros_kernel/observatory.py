@@ -23,6 +23,7 @@ from pyros_kernel.by_hand import ByHand, Seat
 from pyros_kernel.clock import Clock
 from pyros_kernel.devices import Devices, Missing
 from pyros_kernel.drill import Drill
+from pyros_kernel.handles import handle
 from pyros_kernel.lease import ControlLease, LeaseHeld
 from pyros_kernel.lock import Held
 from pyros_kernel.night_run import NightElsewhere, NightRun
@@ -425,11 +426,9 @@ class Observatory:
         :raises OSError: if the port is taken
         """
         closing = self._here().closing
-        for entry in entry_points(group="pyros.handles", name="page"):
-            page = entry.load()(self, port)
-            closing.callback(page.close)
-            return page
-        raise LookupError("no installed package brings the page: install PyROS whole")
+        page = handle("page")(self, port)
+        closing.callback(page.close)
+        return page
 
     def faults(self, seed: int = 0, **how: Any) -> Drill:
         """Turn the night into a drill: ``with obs.faults(seed=7): …`` breaks simulated instruments, and heals them.

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import builtins
 import time
-from collections.abc import Callable
 from html import escape
-from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Protocol
 
 _LINES = 6
 
@@ -83,16 +81,6 @@ def _clock(unix_s: float) -> str:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def panel_maker() -> Callable[[Any], Any]:
-    """Find what makes the panel of a run; it lies above this room, so it is found by name.
-
-    :raises LookupError: if no installed package brings one
-    """
-    for entry in entry_points(group="pyros.handles", name="recipe"):
-        return entry.load()
-    raise LookupError("no installed package shows the runs of recipes: install PyROS whole")
 
 
 def in_notebook() -> bool:

@@ -13,6 +13,7 @@ from astropy import units as u
 from instruments import InstrumentError
 from pyros_kernel.cancellation import WorkCancelled
 from pyros_kernel.devices import Missing
+from pyros_kernel.handles import handle
 from pyros_kernel.images import ArchiveError
 from pyros_kernel.recipes import display
 from pyros_kernel.recipes.core import Core
@@ -177,7 +178,7 @@ class RecipeRun:
 
         :raises LookupError: if no installed package brings one
         """
-        return display.panel_maker()(self)
+        return handle("recipe")(self)
 
     def _repr_mimebundle_(self, **how: Any) -> dict[str, Any]:
         written = {"text/html": self._repr_html_(), "text/plain": repr(self)}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -12,7 +16,10 @@ import pytest
 from instruments import InstrumentError
 from pyros_kernel import Observatory
 from pyros_kernel.lease import NotCommanding
+from pyros_kernel.page_command import Attached
 from pyros_kernel.recipes import Refused
+from pyros_kernel.settings import Settings
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +86,35 @@ def test_the_page_ends_with_the_observatory(tmp_path: Path) -> None:
             assert b"San Pedro" in answer.read()
     with pytest.raises(OSError):
         urllib.request.urlopen(page.url, timeout=2)
+
+
+def test_a_page_attaches_to_whatever_observatory_runs_and_starts_none(tmp_path: Path) -> None:
+    attached = Attached(Settings.from_environment(tmp_path))
+    assert not attached.snapshot().running and not list(tmp_path.iterdir()), "nothing is made by looking"
+    for _ in range(2):
+        with Observatory(tmp_path, start="2022-09-30T08:00:00", speed=100) as obs:
+            until(lambda: any(d.connected for d in attached.snapshot().devices), "it sees the devices")
+            assert attached.snapshot().site == obs.snapshot().site
+            assert obs.lease.held, "and commands nothing"
+        assert not attached.snapshot().running
+    attached.close()
+
+
+def test_the_page_is_served_from_another_process_until_it_is_interrupted(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pyros_kernel.cli", "--data", str(tmp_path), "page", "--port", "0"]
+    with (
+        Observatory(tmp_path, start="2022-09-30T08:00:00", speed=100),
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as page,
+    ):
+        assert page.stdout is not None
+        url = page.stdout.readline().strip()
+
+        def header() -> str:
+            with urllib.request.urlopen(url + "cards", timeout=20) as answer:
+                return json.loads(answer.read())["header"]
+
+        try:
+            until(lambda: "San Pedro" in header(), "it shows the running observatory")
+        finally:
+            page.send_signal(signal.SIGINT)
+        assert page.wait(20) == 0

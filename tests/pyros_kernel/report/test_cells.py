@@ -65,9 +65,7 @@ def ask_for(services: Services, name: str) -> tuple[int, int]:
         )
         entry = session.scalars(select(PlacedSequence).where(PlacedSequence.start.is_not(None))).first()
         assert entry is not None
-        session.add(
-            PlacedSequence(start=entry.start, end=entry.end, schedule_id=entry.schedule_id, sequence=sequence)
-        )
+        session.add(PlacedSequence(start=entry.start, end=entry.end, schedule_id=entry.schedule_id, sequence=sequence))
         session.flush()
         return request.id, sequence.id
 
