@@ -37,4 +37,6 @@ def current_cell() -> Cell | None:
     content = asked["content"]
     if content.get("silent") or not content.get("store_history", True):
         return None  # no reader of the notebook sees it
-    return Cell(int(shell.execution_count), str(asked.get("metadata", {}).get("cellId") or ""), str(content["code"]))
+    # What the shell calls its execution count is this cell's before IPython 9, and the next one's since.
+    number = len(shell.history_manager.input_hist_raw) - 1
+    return Cell(number, str(asked.get("metadata", {}).get("cellId") or ""), str(content["code"]))

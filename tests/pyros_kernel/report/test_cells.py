@@ -45,7 +45,8 @@ def in_cell(number: int, source: str, **asked: Any) -> Iterator[None]:
         "metadata": {"cellId": asked.get("cell", f"id-{number}")},
         "content": {"code": source, "store_history": asked.get("history", True), "silent": False},
     }
-    shell = SimpleNamespace(parent_header=message, execution_count=number)
+    history = SimpleNamespace(input_hist_raw=[""] * (number + 1))
+    shell = SimpleNamespace(parent_header=message, history_manager=history)
     builtins.get_ipython = lambda: shell  # type: ignore[attr-defined]
     try:
         yield
