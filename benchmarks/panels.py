@@ -40,7 +40,8 @@ def on_click(_):
     said.value = f"<b class='bare-said'>{len(clicked)}</b>"
 bare.on_click(on_click)
 W.VBox([bare, said])"""
-_PANEL = "from stand_in import StandIn\nfrom widgets import NightPanel\no = StandIn(speed=600)\nNightPanel(o)"
+PANEL = "from stand_in import StandIn\nfrom widgets import NightPanel\no = StandIn(speed=600)\nNightPanel(o)"
+DRAWN = ".pyros-svg .slot"
 # Milliseconds from each click on the first enabled of some buttons until an element's text has changed.
 _CLICK = """\
 async ([buttons, shown, clicks]) => {
@@ -101,8 +102,9 @@ def dashboard(speed: float) -> tuple[float, float, float]:
     return sent / REAL_S, *_median_p95(cpu_ms)
 
 
-def clicks() -> dict[str, list[float]]:
-    """Time clicks in Chromium: on the dashboard's pause and resume, and on a bare button."""
+@contextmanager
+def in_lab(*cells: str) -> Iterator[tuple[Any, Any]]:
+    """Open a notebook of these cells in JupyterLab in Chromium; give the lab (its server with it) and the browser."""
     from playwright.sync_api import sync_playwright
 
     from tests.browser.lab import Lab, Server
@@ -110,25 +112,29 @@ def clicks() -> dict[str, list[float]]:
     with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
         root, home = Path(place) / "root", Path(place) / "home"
         root.mkdir()
-        notebook = new_notebook(cells=[new_code_cell(_BARE), new_code_cell(_PANEL)])
+        notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
         notebook.metadata.kernelspec = {"name": "pyros", "display_name": "PyROS", "language": "python"}
         nbformat.write(notebook, root / "panel.ipynb")
         server = Server(root, home, [ROOT, _BROWSER])
         try:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
             page = browser.new_page(viewport={"width": 1500, "height": 2200})
-            lab = Lab(page, server, "panel.ipynb")
-            lab.run_all()
-            page.wait_for_selector(".pyros-svg .slot")
-            targets = {
-                "panel": [[".pyros-pause", ".pyros-resume"], ".pyros-panel [role=status]"],
-                "bare button": [[".bare"], ".bare-said"],
-            }
-            times = {name: page.evaluate(_CLICK, [*where, CLICKS]) for name, where in targets.items()}
+            yield Lab(page, server, "panel.ipynb"), browser
             browser.close()
         finally:
             server.stop()
-    return times
+
+
+def clicks() -> dict[str, list[float]]:
+    """Time clicks in Chromium: on the dashboard's pause and resume, and on a bare button."""
+    with in_lab(_BARE, PANEL) as (lab, _):
+        lab.run_all()
+        lab.page.wait_for_selector(DRAWN)
+        targets = {
+            "panel": [[".pyros-pause", ".pyros-resume"], ".pyros-panel [role=status]"],
+            "bare button": [[".bare"], ".bare-said"],
+        }
+        return {name: lab.page.evaluate(_CLICK, [*where, CLICKS]) for name, where in targets.items()}
 
 
 def _median_p95(values: list[float]) -> tuple[float, float]:

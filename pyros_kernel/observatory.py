@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import builtins
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from astropy.time import Time
 
@@ -44,6 +45,9 @@ from pyros_kernel.watching import Watching
 logger = logging.getLogger(__name__)
 
 _AGAIN_REAL_S = 0.3
+_LOOK_REAL_S = 0.2
+
+Found = TypeVar("Found")
 
 
 def _what_runs_here() -> str:
@@ -249,12 +253,26 @@ class Observatory:
         :raises NotStarted: if the observatory is not started
         """
         self._tell(Majordome.MSG_OBSERVE)
+        note_cell(self.store, "night", [self.services.night_name])
         if self._attached:
             return NightRun(NightElsewhere(self.services), self.services)
         started = self._here()
-        note_cell(started.services.store, "night", [started.services.night_name])
         started.wishes.ended.clear()
         return NightRun(started.wishes.ended, started.services)
+
+    async def until(self, true: Callable[[], Found], minutes: float = 120.0) -> Found:
+        """Wait in a cell until something has become true, and give it; panels and buttons go on meanwhile.
+
+        :param true: looked at a few times a second
+        :param minutes: by the observatory's clock
+        :raises TimeoutError: if it has not become true by then
+        """
+        deadline_s = self.clock.unix_s() + 60 * minutes
+        while not (found := true()):
+            if self.clock.unix_s() > deadline_s:
+                raise TimeoutError(f"it has not become so within {minutes:g} minutes of the observatory's clock")
+            await asyncio.sleep(_LOOK_REAL_S)
+        return found
 
     def pause(self, reason: str = "by hand") -> None:
         """Interrupt what runs and hold; the dome stays open while it is safe."""

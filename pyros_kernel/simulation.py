@@ -173,7 +173,7 @@ def describe_devices(store: Store, *, free_ports: bool = True) -> dict[str, dict
                 },
             }
             for row in rows
-            if row.address
+            if row.address and _is_simulated(row)
         }
 
 
@@ -186,8 +186,13 @@ def monitors_of(store: Store, simulated: Mapping[str, str]) -> dict[str, str]:
     if not plc:
         return {}
     with store.session(read_only=True) as session:
-        wanted = choose(Device.name).where(Device.enabled, Device.kind == _ASKS_PLC, Device.address != "")
-        return dict.fromkeys(session.scalars(wanted), plc)
+        wanted = choose(Device).where(Device.enabled, Device.kind == _ASKS_PLC, Device.address != "")
+        return dict.fromkeys((row.name for row in session.scalars(wanted) if _is_simulated(row)), plc)
+
+
+def _is_simulated(row: Device) -> bool:
+    """Tell whether it is simulated too: one that says ``simulated: false`` stays where its row says, to be tried."""
+    return bool(row.settings.get("simulated", True))
 
 
 def _is_in_a_camera(row: Device) -> bool:

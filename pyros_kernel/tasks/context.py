@@ -142,7 +142,9 @@ def open_for(settings: Settings, store: Store, context: Context | None) -> Servi
     """
     clock = Clock() if context is None else Clock.from_words(context.clock)
     with store.session(read_only=True) as session:
-        site = session.scalars(select(Site)).one()
+        site = session.scalar(select(Site))
+        if site is None:
+            raise NoNight("the store knows no site yet: start the observatory, which makes it")
         rows = session.scalars(select(Device).order_by(Device.id)).all()
         name = (context and context.night_name) or night_name(clock.unix_s(), site)
         night = session.scalar(select(Night).where(Night.name == name))

@@ -107,7 +107,7 @@ def page(chromium: str, server: Any) -> Iterator[Any]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
         made = browser.new_page(viewport={"width": 1500, "height": 1800})
-        made.set_default_timeout(30_000)
+        made.set_default_timeout(60_000)
         failures: list[str] = []
         made.on("pageerror", lambda error: failures.append(str(error)))
         made.failures = failures  # type: ignore[attr-defined]

@@ -12,15 +12,25 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from playwright.sync_api import Page
 
 from pyros_kernel.lab import install_kernelspec, lab_command, lab_environment
 
 UP_S = 60.0  # the first start on a cold disk takes half a minute
+TRUE_S = 20.0  # a promise of behaviour, not of speed: CI shares its cores
+SETTLED_S = 5.0
+_READABLE = 4.5
+_CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
+_STICKING_OUT = """root => [...document.querySelectorAll(root)].flatMap(panel => {
+    const right = panel.getBoundingClientRect().right;
+    return [...panel.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > right + 1
+        && !e.closest('.scroll, defs') && getComputedStyle(e).visibility !== 'hidden')
+        .map(e => `${e.tagName} ${e.className.baseVal ?? e.className}`); })"""
+Found = TypeVar("Found")
 _DARK = {"theme": "JupyterLab Dark"}
 
 
@@ -104,6 +114,29 @@ def guarded(page: Page) -> Iterator[list[str]]:
     yield strays
 
 
+def contrast(page: Page, root: str) -> tuple[int, list[str]]:
+    """Count the texts below an element, and give those that can't be read, once a theme has settled."""
+
+    def measure() -> tuple[int, list[str]]:
+        seen, poor = page.evaluate(_CONTRAST, [root, _READABLE])
+        return seen, poor
+
+    return _settled(page, measure, lambda found: not found[1])
+
+
+def sticking_out(page: Page, root: str) -> list[str]:
+    """Give what stands out of an element to the right, once its charts are drawn at their width."""
+    return _settled(page, lambda: page.evaluate(_STICKING_OUT, root), lambda found: not found)
+
+
+def _settled(page: Page, look: Callable[[], Found], good: Callable[[Found], bool]) -> Found:
+    deadline = time.monotonic() + SETTLED_S
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    while not good(found := look()) and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    return found
+
+
 class Lab:
     """The notebook that is open in a page, driven through ``window.jupyterapp``."""
 
@@ -172,6 +205,23 @@ class Lab:
         )
         assert not answer[1], answer[1]
         return str(answer[0]).strip()
+
+    def until(self, code: str, said: str) -> None:
+        """Run code in the notebook's kernel until it prints that.
+
+        :raises AssertionError: with what it printed last
+        """
+        deadline = time.monotonic() + TRUE_S
+        while (last := self.execute(code)) != said:
+            assert time.monotonic() < deadline, last
+            self.page.wait_for_timeout(50)
+
+    def restart(self) -> None:
+        """Restart the notebook's kernel, without the menu's question."""
+        self.page.evaluate(
+            "async () => { await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"
+        )
+        self.wait_idle()
 
     def shutdown(self) -> None:
         """End the notebook's kernel."""

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
+from tests.browser.lab import contrast, sticking_out
+
 COUNT = (
     "import threading\nfrom widgets.refresher import refresher\n"
     "print(len(refresher.panels), sum(t.name == 'pyros-refresher' for t in threading.enumerate()))"
@@ -77,8 +78,7 @@ def test_every_text_can_be_read_in_both_themes(night: Any, page: Any, pictures: 
         "light => document.body.dataset.jpThemeLight === light", arg="true" if theme == "Light" else "false"
     )
     page.wait_for_function("() => document.querySelector('.pyros-panel .slot') !== null")
-    page.wait_for_timeout(300)
-    seen, poor = page.evaluate(CONTRAST, [".pyros-panel", 4.5])
+    seen, poor = contrast(page, ".pyros-panel")
     assert seen > 150
     assert poor == []
     page.locator(".pyros-panel").first.screenshot(path=pictures / f"panel-{theme.lower()}.png")
@@ -89,12 +89,7 @@ def test_nothing_sticks_out_at_500_pixels(night: Any, page: Any, pictures: Path)
     page.set_viewport_size({"width": 660, "height": 3200})
     night.command("application:toggle-left-area")
     page.evaluate("() => { document.querySelector('.pyros-panel').style.width = '500px'; }")
-    page.wait_for_timeout(500)
-    wide = page.evaluate(
-        """() => { const panel = document.querySelector('.pyros-panel'), right = panel.getBoundingClientRect().right;
-        return [...panel.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > right + 1
-            && !e.closest('.scroll') && getComputedStyle(e).visibility !== 'hidden').map(e => e.className); }"""
-    )
+    wide = sticking_out(page, ".pyros-panel")
     page.locator(".pyros-panel").first.screenshot(path=pictures / "panel-narrow.png")
     page.evaluate("() => { document.querySelector('.pyros-panel').style.width = ''; }")
     night.command("application:toggle-left-area")
@@ -137,6 +132,8 @@ def test_one_panel_in_two_places(lab: Any, page: Any, notebook: Any) -> None:
         )
     )
     lab.run_all()
+    # The first panel fills the page; Lab renders what lies below it when it comes into view.
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.content.scrollToItem(2)")
     reasons = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .pyros-panel header .why")
     expect(reasons).to_have_count(2)
     lab.execute("o.in_state('paused', 'in both')")

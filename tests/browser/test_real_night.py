@@ -31,11 +31,26 @@ def test_a_night_is_started_watched_and_stopped_by_hand(lab: Any, page: Any, not
         lab.execute(f"night.alerts.send({str(FIXTURES / 'swift_bat_grb_1125809.xml')!r})")
         expect(panel.locator(".pyros-alerts .steps")).to_contain_text("slew", timeout=15_000)
         expect(panel.locator(".pyros-svg .curve.alert")).to_be_attached(timeout=30_000)
-        page.wait_for_timeout(1000)
         panel.screenshot(path=pictures / "night.png")
         panel.get_by_role("button", name="Stop night").click()
         expect(panel.get_by_role("button", name="Stop night")).to_be_disabled(timeout=15_000)
         expect(panel.locator(".pyros-errors")).to_be_hidden()
+        report = lab.execute("print(night.report().as_uri())")
     finally:
         lab.execute("night.stop()")
+    shows_by_itself(page, report)
     expect(status).to_have_text("observatory stopped")
+
+
+def shows_by_itself(page: Any, report: str) -> None:
+    """Open the report from disk, in a browser that reaches nothing: it is whole, and asks for nothing."""
+    with page.context.browser.new_context(offline=True) as context:
+        alone = context.new_page()
+        asked: list[str] = []
+        alone.on("request", lambda request: asked.append(request.url))
+        alone.on("pageerror", lambda error: asked.append(str(error)))
+        alone.goto(report)
+        expect(alone.get_by_role("heading", level=1)).to_contain_text("night of 2022-09-29")
+        assert [url for url in asked if url != report and not url.startswith("data:")] == []
+        broken = "() => [...document.images].filter(i => !i.complete || !i.naturalWidth).length"
+        assert alone.evaluate(broken) == 0 and alone.evaluate("() => document.images.length") > 0

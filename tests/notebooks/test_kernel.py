@@ -65,7 +65,7 @@ def gone(processes: list[psutil.Process], seconds: float = 10) -> bool:
 
 def test_an_interrupt_ends_the_wait_and_not_the_night(kernel: Kernel, tmp_path: Path) -> None:
     assert kernel.run(START.format(data=str(tmp_path)))[0].endswith("OBSERVING\n")
-    for wait in ("run.wait()", "await run"):
+    for wait in ("run.wait()", "await run", "await obs.until(lambda: False)"):
         message = kernel.client.execute(wait)
         time.sleep(0.5)
         kernel.manager.interrupt_kernel()

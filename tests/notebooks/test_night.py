@@ -15,7 +15,7 @@ from astropy.io import fits
 
 from pyros_kernel.settings import ROOT
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 
 
 def run(*command: str, data: Path, timeout_s: float) -> subprocess.CompletedProcess[str]:
