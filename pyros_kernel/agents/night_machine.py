@@ -18,6 +18,7 @@ from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.services import Services
 from pyros_kernel.store import Night, NightStatus
+from pyros_kernel.store.night import PAUSED_BY_HAND
 from pyros_kernel.store.patience import AWAY
 from pyros_kernel.tasks.calibration import take_calibrations
 from pyros_kernel.tasks.ending import end_night
@@ -29,7 +30,6 @@ _STEP_REAL_S, _REST_REAL_S = 0.05, 0.25  # commands wake it
 _OPEN_BEFORE_DUSK_S = 4200.0
 _AFTER_DEFECT_REAL_S = 0.5  # a step that fails is tried again, but does not fill the log
 _HELD = "paused"  # how a hold begins that doesn't close the dome
-PAUSED_BY_HAND = f"{_HELD} by hand: "  # … and one that was asked for
 
 
 class NightMachine:

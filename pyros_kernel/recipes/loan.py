@@ -15,12 +15,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from instruments import InstrumentError, Shutter
-from pyros_kernel.agents.night_machine import PAUSED_BY_HAND
 from pyros_kernel.devices import Missing
 from pyros_kernel.recipes.alerts import waiting_alert
 from pyros_kernel.recipes.errors import RecipeInterrupted, Refused
 from pyros_kernel.services import Services
 from pyros_kernel.store import Night, NightStatus
+from pyros_kernel.store.night import PAUSED_BY_HAND
 
 _ALERT_REAL_S = 0.4
 _BEGIN_REAL_S = 2.0  # obs.observe() in the line before may not have been acted on yet

@@ -13,6 +13,9 @@ from pyros_kernel.store.base import Base, Stateful, status_column
 from pyros_kernel.store.request import Sequence
 from pyros_kernel.store.site import Site
 
+# How the reason of a night begins that somebody asked to hold; what follows is the reason they gave.
+PAUSED_BY_HAND = "paused by hand: "
+
 _IS_CURRENT = text(f"status = '{st.ScheduleStatus.CURRENT.value}'")
 
 
