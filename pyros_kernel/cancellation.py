@@ -28,6 +28,7 @@ class Cancellation:
         self._event = threading.Event()
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], object]] = []
+        self._at_once: list[Callable[[], object]] = []
 
     def set(self, reason: str) -> None:
         """Cancel; only the first reason counts."""
@@ -36,7 +37,9 @@ class Cancellation:
                 return
             self.reason = reason
             self._event.set()
-            callbacks = list(self._callbacks)
+            callbacks, at_once = list(self._callbacks), list(self._at_once)
+        for callback in at_once:
+            callback()
         for callback in callbacks:
             self._call(callback)
 
@@ -69,6 +72,23 @@ class Cancellation:
         finally:
             with self._lock:
                 self._callbacks.remove(callback)
+
+    @contextmanager
+    def telling(self, callback: Callable[[], object]) -> Generator[None]:
+        """As :meth:`calling`, but in the thread of whoever cancels, before :meth:`set` returns.
+
+        :param callback: returns at once and can't fail
+        """
+        with self._lock:
+            self._at_once.append(callback)
+            already = self._event.is_set()
+        if already:
+            callback()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_once.remove(callback)
 
     def _call(self, callback: Callable[[], object]) -> None:
         def run() -> None:

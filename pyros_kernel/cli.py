@@ -87,7 +87,7 @@ def lab(settings: Settings, notebook: Path, no_browser: bool, port: int | None) 
 
 @main.command()
 @click.option("--night", default="2022-09-29", show_default=True, help="Evening date of the night to simulate.")
-@click.option("--speed", type=float, default=800.0, show_default=True, help="Observatory seconds per real second.")
+@click.option("--speed", type=float, default=700.0, show_default=True, help="Observatory seconds per real second.")
 @click.pass_obj
 def night(settings: Settings, night: str, speed: float) -> None:
     """Run a whole simulated night: the night's notebook, without a browser."""

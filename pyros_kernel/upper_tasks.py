@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyros_kernel.tasks.application import app
+from pyros_kernel.tasks.kinds import ByTask, put_sequence_back
 from pyros_kernel.tasks.place import settings
 
 if TYPE_CHECKING:
@@ -22,6 +23,42 @@ def system_pause(reason: str = "by a task") -> str:
     """Tell the Majordome to interrupt what runs and hold."""
     tell_majordome(settings().agent_config, "Pause", {"reason": reason})
     return reason
+
+
+@app.task(
+    name="execute_sequence",
+    goes_to="sequence_q",
+    bind=True,
+    gentle=True,
+    grace_s=30.0,
+    put_right=put_sequence_back,
+)
+def execute_sequence(self: Any, sequence_id: int) -> str:
+    """Observe a sequence: point, focus, centre, then its albums in parallel; gives its status."""
+    from pyros_kernel.recipes.of_night import carry_out
+    from pyros_kernel.tasks.context import services
+    from pyros_kernel.tasks.ending import after_sequence
+
+    here = services()
+    status = carry_out(sequence_id, here, self.cancellation, ByTask())
+    if status is None:
+        after_sequence(sequence_id, None, here)
+        raise RuntimeError(f"sequence {sequence_id} ended by a defect: see the worker's log")
+    return status.value
+
+
+@app.task(name="create_calibrations", goes_to="calibration_q", bind=True, gentle=True, grace_s=30.0)
+def create_calibrations(self: Any) -> dict[str, Any]:
+    """Take the calibration frames of a night, with the dome closed, and combine them."""
+    from instruments import Shutter
+    from pyros_kernel.recipes.of_night import take_calibrations
+    from pyros_kernel.tasks.context import services
+
+    here = services()
+    shutter = here.devices.dome.state().shutter.value
+    if shutter is not Shutter.CLOSED:
+        raise RuntimeError(f"the dome is {shutter}: calibrations are taken with it closed")
+    return take_calibrations(here, self.cancellation, ByTask())
 
 
 @app.task(name="run_recipe", goes_to="recipe_q", bind=True, gentle=True, grace_s=30.0)

@@ -46,7 +46,7 @@ class Course:
         self.running: Running | None = None
         self._choosing = threading.Lock()  # between an alert's arrival and the start of a sequence
         self._alert: tuple[int, Operation[TelescopeState]] | None = None
-        self._analysis = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pyros-analysis")
+        self.analysis = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pyros-analysis")
         self._asked_s = 0.0
 
     @property
@@ -136,11 +136,11 @@ class Course:
 
     def wait_for_analyses(self) -> None:
         """Wait until the images taken so far are analysed."""
-        self._analysis.submit(int).result(timeout=_ANALYSES_REAL_S)
+        self.analysis.submit(int).result(timeout=_ANALYSES_REAL_S)
 
     def close(self) -> None:
         """Let go of the analyses that wait."""
-        self._analysis.shutdown(wait=True, cancel_futures=True)
+        self.analysis.shutdown(wait=True, cancel_futures=True)
 
     def _start_next(self) -> str | None:
         if self.agenda.waiting_for_schedule:
@@ -182,6 +182,6 @@ class Course:
             if slew is None and self._alert is not None:
                 return
             self.agenda.take(sequence_id)
-            self.running = Running(sequence_id, self._services, self._analysis, self._wake, slew)
+            self.running = Running(sequence_id, self._services, self.analysis, self._wake, slew)
         if slew is not None:
             self.agenda.ask(f"sequence {sequence_id} of an alert goes first", taken=sequence_id)

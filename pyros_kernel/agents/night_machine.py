@@ -16,11 +16,11 @@ from pyros_kernel.agents.course import Course
 from pyros_kernel.agents.enclosure import Enclosure
 from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.cancellation import Cancellation
+from pyros_kernel.recipes.of_night import take_calibrations
 from pyros_kernel.services import Services
 from pyros_kernel.store import Night, NightStatus
 from pyros_kernel.store.night import PAUSED_BY_HAND
 from pyros_kernel.store.patience import AWAY
-from pyros_kernel.tasks.calibration import take_calibrations
 from pyros_kernel.tasks.ending import end_night
 
 logger = logging.getLogger(__name__)
@@ -218,7 +218,7 @@ class NightMachine:
                 self._finish(NightStatus.CLOSED)
 
     def _calibrating(self) -> None:
-        took = take_calibrations(self.services.night_id, services=self.services, cancelled=self._calibration)
+        took = take_calibrations(self.services, self._calibration, self.course.analysis)
         logger.info("calibrations: %s", took)
         self.course.wait_for_analyses()
         self._finish(NightStatus.DONE)

@@ -9,9 +9,9 @@ from concurrent.futures import Executor
 
 from instruments import Operation, TelescopeState
 from pyros_kernel.cancellation import Cancellation
+from pyros_kernel.recipes.of_night import carry_out
 from pyros_kernel.services import Services
 from pyros_kernel.store import SequenceStatus
-from pyros_kernel.tasks.sequence import execute_sequence
 
 logger = logging.getLogger(__name__)
 
@@ -64,9 +64,7 @@ class Running:
         slew: Operation[TelescopeState] | None,
     ) -> None:
         try:
-            self.outcome = execute_sequence(
-                self.sequence_id, services=services, cancelled=self.cancelled, analysis=analysis, slew=slew
-            )
+            self.outcome = carry_out(self.sequence_id, services, self.cancelled, analysis, slew)
         except Exception:  # a defect in one sequence must not end the night; the log has it
             logger.exception("sequence %d ended by a defect", self.sequence_id)
         finally:

@@ -6,8 +6,9 @@ import logging
 import threading
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
+from instruments import Operation, TelescopeState
 from pyros_kernel.cancellation import Cancellation, WorkCancelled
 from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted, Refused
 from pyros_kernel.recipes.ledger import Ledger
@@ -27,14 +28,27 @@ class Core:
     """What the threads of one run share.
 
     :param rehearsing: note refusals and go on, so that all of them are found
+    :param analysis: where images are analysed; in a thread of the run's own if left out, which it waits for at its end
+    :param slew: to the place where the recipe points first, if it is under way already
     """
 
-    def __init__(self, name: str, services: Services, ledger: Ledger, loan: Loan, *, rehearsing: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        services: Services,
+        ledger: Ledger,
+        loan: Loan,
+        *,
+        rehearsing: bool = False,
+        analysis: Executor | None = None,
+        slew: Operation[TelescopeState] | None = None,
+    ) -> None:
         self.name, self.services, self.ledger, self.loan = name, services, ledger, loan
-        self.rehearsing = rehearsing
+        self.rehearsing, self.slew = rehearsing, slew
         self.attempt = Cancellation()  # ends the steps under way; a new one follows an interruption
         self.ended = threading.Event()
-        self.analysis = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pyros-recipe-analysis")
+        self.analysis = analysis or ThreadPoolExecutor(1, thread_name_prefix="pyros-recipe-analysis")
+        self._waits_for_analyses = analysis is None
         self.held = ""
         self.picture = ""  # SVG, of the run's handle
         self.expected, self.lasts_s, self.finished = 0, 0.0, 0
@@ -89,6 +103,11 @@ class Core:
         with self._lock:
             self._failed = self._failed or reason
         self.attempt.set(reason)
+
+    def end_analyses(self) -> None:
+        """Wait for the analyses, if they are the run's own."""
+        if self._waits_for_analyses:
+            self.analysis.shutdown(wait=True)
 
     def count(self) -> None:
         """Count a step as finished."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import psutil
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from pyros_kernel.clock import Clock
 from pyros_kernel.recipes.errors import Refused
 from pyros_kernel.store import RecipeRecord, RecipeStatus, RecipeStep, StepStatus, Store
+from pyros_kernel.store.patience import patiently
 
 _ACTIVE = (RecipeStatus.RUNNING, RecipeStatus.PAUSED)
 _CRASH = "its process ended while it ran"
@@ -22,7 +25,7 @@ _here_guard = threading.Lock()
 
 
 class Ledger:
-    """The store's rows of one run.
+    """The store's rows of one run; while the store is away for a moment, whoever writes waits.
 
     :param run_id: of its :class:`RecipeRecord`
     """
@@ -46,7 +49,8 @@ class Ledger:
 
     def begin(self, name: str) -> None:
         """Write that a step begins, for the first time or again."""
-        with self._store.session() as session:
+
+        def write(session: Session) -> None:
             step = session.scalar(_step(self.run_id, name))
             if step is None:
                 session.add(RecipeStep(run_id=self.run_id, name=name, started=self._now()))
@@ -55,19 +59,40 @@ class Ledger:
                 step.started, step.ended = self._now(), None
                 step.tries += 1
 
+        self._write(f"step {name!r}", write)
+
     def end(self, name: str, status: StepStatus, reason: str = "", result: Any = None) -> None:
         """Write how a step ended."""
-        with self._store.session() as session:
+
+        def write(session: Session) -> None:
             step = session.scalars(_step(self.run_id, name)).one()
             step.status, step.reason, step.result, step.ended = status, reason, result, self._now()
 
+        self._write(f"the end of step {name!r}", write)
+
+    def note(self, name: str, result: Any) -> None:
+        """Write a step that began and ended in one moment."""
+
+        def write(session: Session) -> None:
+            now = self._now()
+            if session.scalar(_step(self.run_id, name)) is None:
+                done = StepStatus.DONE
+                session.add(
+                    RecipeStep(run_id=self.run_id, name=name, status=done, started=now, ended=now, result=result)
+                )
+
+        self._write(f"step {name!r}", write)
+
     def become(self, status: RecipeStatus, reason: str = "", result: Any = None) -> None:
         """Write where the run stands."""
-        with self._store.session() as session:
+
+        def write(session: Session) -> None:
             run = session.get_one(RecipeRecord, self.run_id)
             run.become(status, reason)
             if status not in _ACTIVE:
                 run.ended, run.result = self._now(), result
+
+        self._write(f"run {self.run_id}: {status}", write)
 
     def steps(self) -> list[RecipeStep]:
         """Give the steps in the order in which they first began."""
@@ -76,17 +101,33 @@ class Ledger:
                 session.scalars(select(RecipeStep).where(RecipeStep.run_id == self.run_id).order_by(RecipeStep.id))
             )
 
+    def _write(self, what: str, write: Callable[[Session], None]) -> None:
+        def once() -> None:
+            with self._store.session() as session:
+                write(session)
+
+        patiently(what, once)
+
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.unix_s(), UTC)
 
 
 def take_up(
-    store: Store, clock: Clock, *, name: str, source: str, arguments: dict[str, Any], run_id: int | None, alone: bool
+    store: Store,
+    clock: Clock,
+    *,
+    name: str,
+    source: str,
+    arguments: dict[str, Any],
+    run_id: int | None = None,
+    alone: bool = False,
+    of_night: bool = False,
 ) -> Ledger:
     """Write that a run begins, unless another one has the telescope.
 
     :param run_id: of a run to go on with (queued, or stopped before its end); a new one if None
     :param alone: whether it needs the telescope or the cameras for itself
+    :param of_night: whether it is a part of the night's own work
     :raises Refused: if another run has them, or ``run_id`` can't go on
     """
     now = datetime.fromtimestamp(clock.unix_s(), UTC)
@@ -96,10 +137,10 @@ def take_up(
             if not _lives(store, run):
                 run.become(RecipeStatus.INTERRUPTED, _CRASH)
                 run.ended = now
-            elif alone and run.id != run_id:
+            elif alone and run.id != run_id and not run.of_night:
                 raise Refused(f"recipe {run.name} (run {run.id}) has the telescope: wait for it, or abort it")
         if run_id is None:
-            record = RecipeRecord(name=name, source=source, arguments=arguments, created=now)
+            record = RecipeRecord(name=name, source=source, arguments=arguments, created=now, of_night=of_night)
             session.add(record)
         else:
             record = session.get(RecipeRecord, run_id)
@@ -115,15 +156,15 @@ def take_up(
 
 
 def unfinished(store: Store) -> list[RecipeRecord]:
-    """Give the runs that stopped before their end and were not aborted, oldest first; crashes are found here."""
+    """Give the runs by hand that stopped before their end and were not aborted, oldest first; finds crashes."""
     with store.session() as session:
         runs = session.scalars(select(RecipeRecord).where(RecipeRecord.status.in_(_ACTIVE)))
         for run in list(runs):
             if not _lives(store, run):
                 run.become(RecipeStatus.INTERRUPTED, _CRASH)
         session.flush()
-        stopped = select(RecipeRecord).where(RecipeRecord.status == RecipeStatus.INTERRUPTED)
-        return list(session.scalars(stopped.order_by(RecipeRecord.id)))
+        stopped = (RecipeRecord.status == RecipeStatus.INTERRUPTED, ~RecipeRecord.of_night)
+        return list(session.scalars(select(RecipeRecord).where(*stopped).order_by(RecipeRecord.id)))
 
 
 def holder() -> str:

@@ -6,20 +6,25 @@ import functools
 import inspect
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+from instruments import Operation, TelescopeState
+from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.recipes.core import Core
 from pyros_kernel.recipes.host import Host
-from pyros_kernel.recipes.ledger import take_up
+from pyros_kernel.recipes.ledger import Ledger, take_up
 from pyros_kernel.recipes.loan import Free, Loan, Needs, NightLoan
 from pyros_kernel.recipes.parameters import Field, fields_of, read_arguments, to_json
+from pyros_kernel.recipes.performing import Outcome, perform
 from pyros_kernel.recipes.rehearsal import rehearse
 from pyros_kernel.recipes.run import RecipeRun
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.timeline import Timeline
 from pyros_kernel.services import Services
 from pyros_kernel.store import Store
+from pyros_kernel.store.patience import patiently
 
 logger = logging.getLogger(__name__)
 
@@ -74,18 +79,38 @@ class Recipe:
         """Start it; as :meth:`start`, with what only a queue or a rehearsal gives."""
         services = host if isinstance(host, Services) else host.services
         read = self.read(arguments, services.store)
-        plain = {name: to_json(value) for name, value in read.items()}
-        ledger = take_up(
-            services.store,
-            services.clock,
-            name=self.name,
-            source=self.source,
-            arguments=plain,
-            run_id=run_id,
-            alone=self.needs is not Needs.NOTHING,
-        )
+        ledger = self._take_up(services, read, run_id=run_id, alone=self.needs is not Needs.NOTHING)
         core = Core(self.name, services, ledger, self._loan(host, services), rehearsing=rehearsing)
         return RecipeRun(self.name, core, lambda steps: self.function(steps, **read))
+
+    def run_for_night(
+        self,
+        services: Services,
+        arguments: Mapping[str, Any],
+        cancelled: Cancellation,
+        analysis: Executor,
+        slew: Operation[TelescopeState] | None = None,
+    ) -> Outcome:
+        """Run it in this thread, as a part of the night's own work: nothing is borrowed.
+
+        :param cancelled: set by whoever has the telescope when it is wanted elsewhere; the run is interrupted then
+        :param analysis: where images are analysed
+        :param slew: to its target, if it is under way already
+        :raises BadArgument: naming the argument and what would do
+        """
+        read = self.read(arguments, services.store)
+        ledger = self._take_up(services, read, of_night=True)
+        core = Core(self.name, services, ledger, Free(), analysis=analysis, slew=slew)
+        # Before whoever cancels goes on: their slew must not be followed by one of this run.
+        with cancelled.telling(lambda: core.interrupt(cancelled.reason)):
+            return perform(core, lambda steps: self.function(steps, **read))
+
+    def _take_up(self, services: Services, read: Mapping[str, Any], **how: Any) -> Ledger:
+        plain = {name: to_json(value) for name, value in read.items()}
+        return patiently(
+            f"the start of recipe {self.name}",
+            lambda: take_up(services.store, services.clock, name=self.name, source=self.source, arguments=plain, **how),
+        )
 
     def rehearse(self, host: Host | Services | None = None, **arguments: Any) -> Timeline:
         """Run it on an accelerated clock against simulators of its own, and give the timeline.

@@ -10,22 +10,17 @@ from typing import Any
 
 from astropy import units as u
 
-from instruments import InstrumentError
-from pyros_kernel.cancellation import WorkCancelled
-from pyros_kernel.devices import Missing
 from pyros_kernel.handles import handle
-from pyros_kernel.images import ArchiveError
 from pyros_kernel.recipes import display
 from pyros_kernel.recipes.core import Core
-from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted, Refused
+from pyros_kernel.recipes.performing import Outcome, perform
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.services import Services
-from pyros_kernel.store import RecipeStatus, RecipeStep, StoreError
+from pyros_kernel.store import RecipeStatus, RecipeStep
 
 logger = logging.getLogger(__name__)
 
 _LOOK_REAL_S = 0.1
-_EXPECTED = (Refused, InstrumentError, Missing, ArchiveError, WorkCancelled)  # of the sky and the hardware, no defects
 _live: set[RecipeRun] = set()
 _live_guard = threading.Lock()
 
@@ -38,9 +33,7 @@ class RecipeRun:
 
     def __init__(self, name: str, core: Core, work: Callable[[Steps], Any]) -> None:
         self.name, self._core, self._work = name, core, work
-        self._state, self._reason = RecipeStatus.RUNNING, ""
-        self._result: Any = None
-        self._error: BaseException | None = None
+        self._outcome = Outcome(RecipeStatus.RUNNING)
         with _live_guard:
             _live.add(self)
         self._watch = threading.Thread(target=core.watch, name=f"pyros-recipe-watch-{self.id}", daemon=True)
@@ -62,7 +55,7 @@ class RecipeRun:
     def state(self) -> str:
         """Where it stands: running, waiting (for the telescope), paused, done, failed, aborted or interrupted."""
         if self.ended:
-            return self._state.value
+            return self._outcome.state.value
         if self._core.paused is not None:
             return RecipeStatus.PAUSED.value
         return "waiting" if self._core.held else RecipeStatus.RUNNING.value
@@ -70,12 +63,12 @@ class RecipeRun:
     @property
     def reason(self) -> str:
         """Why it stands there."""
-        return self._reason if self.ended else self._core.paused or self._core.held
+        return self._outcome.reason if self.ended else self._core.paused or self._core.held
 
     @property
     def progress(self) -> float:
         """How far it is, 0 to 1, by the steps it expects."""
-        if self.ended and self._state is RecipeStatus.DONE:
+        if self.ended and self._outcome.state is RecipeStatus.DONE:
             return 1.0
         return min(1.0, self._core.finished / self._core.expected) if self._core.expected else 0.0
 
@@ -151,9 +144,7 @@ class RecipeRun:
         except KeyboardInterrupt:
             self.abort("interrupted by hand")
             raise
-        if self._error is not None:
-            raise self._error
-        return self._result
+        return self._outcome.give()
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._wait_later().__await__()
@@ -187,38 +178,13 @@ class RecipeRun:
         return written | self.panel()._repr_mimebundle_(**how)
 
     def _run(self) -> None:
-        state, reason = RecipeStatus.DONE, ""
         try:
-            self._result = self._work(Steps(self._core))
-        except RecipeAborted as aborted:
-            state, reason, self._error = RecipeStatus.ABORTED, str(aborted), aborted
-        except RecipeInterrupted as stopped:
-            state, reason, self._error = RecipeStatus.INTERRUPTED, str(stopped), stopped
-        except _EXPECTED as error:
-            state, reason, self._error = RecipeStatus.FAILED, str(error), error
-        except Exception as error:  # a defect of the recipe must reach whoever waits, and the log
-            if not self._core.refusals:  # after one that a rehearsal went past, anything may be missing
-                logger.exception("recipe %s ended by a defect", self.name)
-            state, reason, self._error = RecipeStatus.FAILED, str(error) or repr(error), error
-        self._state, self._reason = state, reason
-        self._core.analysis.shutdown(wait=True)
-        try:
-            self._core.say(f"{state}" + (f": {reason}" if reason else ""))
-            self._core.ledger.become(state, reason, self._result)
-            self._core.loan.give_back()
-        except StoreError as gone:
-            logger.warning("recipe %s: its end can't be written down: %s", self.name, gone)
-        except RecipeInterrupted as gone:
-            logger.warning("recipe %s: %s", self.name, gone)
-        except Exception:  # whoever waits must be told all the same, and the log has it
-            logger.exception("recipe %s could not give the telescope back", self.name)
+            self._outcome = perform(self._core, self._work)
         finally:
-            self._core.ledger.release()
             with _live_guard:
                 _live.discard(self)
             self._core.ended.set()
-            if threading.current_thread() is not self._watch:
-                self._watch.join(5.0)
+            self._watch.join(5.0)
 
 
 def running(services: Services) -> list[RecipeRun]:

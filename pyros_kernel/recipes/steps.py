@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from astropy import units as u
 
-from instruments import InstrumentError, Operation, OperationAborted, Rejected
+from instruments import Frame, InstrumentError, Operation, OperationAborted, Rejected
 from pyros_kernel.cancellation import Cancellation, WorkCancelled
 from pyros_kernel.clock import Clock
 from pyros_kernel.devices import Missing
@@ -18,8 +18,8 @@ from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted, Refuse
 from pyros_kernel.recipes.target import Target
 from pyros_kernel.recipes.visible import NIGHT_DEG, why_not_up
 from pyros_kernel.services import Services
-from pyros_kernel.store import StepStatus
-from pyros_kernel.tasks.exposing import analyse_or_log
+from pyros_kernel.store import Image, StepStatus
+from pyros_kernel.tasks.exposing import Shot, take_shot
 from pyros_kernel.tasks.pointing import point
 from pyros_kernel.tasks.waiting import wait_or_stop
 
@@ -85,6 +85,17 @@ class Steps:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{core.name}_{core.ledger.run_id}_{name}.svg").write_text(svg, encoding="utf-8")
 
+    def ready(self) -> None:
+        """Wait until a step could begin, with the telescope where this part needs it; each step does so by itself."""
+        self._ready()
+
+    def _ready(self) -> Cancellation:
+        while True:
+            attempt = self._core.gate()
+            self._point(attempt)
+            if not attempt.is_set():
+                return attempt
+
     def expect(self, steps: int, lasts: u.Quantity | None = None) -> None:
         """Tell how many steps there will be, and how long all of them take, for progress and ETA."""
         self._core.expected = steps
@@ -120,10 +131,7 @@ class Steps:
             core.count()
             return kept
         while True:
-            attempt = core.gate()
-            self._point(attempt)
-            if attempt.is_set():
-                continue
+            attempt = self._ready()
             core.ledger.begin(full)
             try:
                 result = _plain(full, work())
@@ -144,6 +152,20 @@ class Steps:
                 core.ledger.end(full, StepStatus.DONE, result=result)
                 core.count()
                 return result
+
+    def note(self, name: str, work: Callable[[], R]) -> R:
+        """Find something out once, and keep it as the result of a step: one that moves nothing and waits for nothing.
+
+        :param name: unlike any other of the run
+        :param work: gives something that JSON can hold
+        """
+        full, core = self._prefix + name, self._core
+        done, kept = core.ledger.done(full)
+        if not done:
+            kept = _plain(full, work())
+            core.ledger.note(full, kept)
+        core.count()
+        return kept
 
     def together(self, works: Mapping[str, Callable[[Steps], R]]) -> dict[str, R]:
         """Do several parts at the same time, a thread each; the first failure ends the others, and is raised.
@@ -183,9 +205,13 @@ class Steps:
         if why_not:
             self._refused(self._prefix + what, Refused(why_not))
 
-    def analyse(self, image_id: int) -> None:
-        """Have an image analysed while the recipe goes on."""
-        self._core.analysis.submit(analyse_or_log, image_id, self.services)
+    def take(self, shot: Shot) -> tuple[Frame, Image]:
+        """Take a frame and keep it; it is analysed while the recipe goes on.  To be called within a step.
+
+        :raises InstrumentError: if the camera failed
+        :raises ArchiveError: if the disk did not take it
+        """
+        return take_shot(shot, self.services, self.cancelled, self._core.analysis)
 
     def sleep(self, duration: u.Quantity) -> None:
         """Let observatory time pass.
@@ -207,7 +233,8 @@ class Steps:
             try:
                 if why := why_not_up(target, self.services, self._sun_limit_deg):
                     raise Refused(why)
-                point(target.coord, self.services, attempt)
+                slew, core.slew = core.slew, None
+                point(target.coord, self.services, attempt, slew)
             except _STOPPED as stopped:
                 core.ledger.end(name, StepStatus.INTERRUPTED, str(stopped))
                 core.interrupted(attempt, str(stopped))

@@ -29,7 +29,7 @@ _CAMERAS = {Channel.VIS: DeviceKind.CAMERA_VIS, Channel.NIR: DeviceKind.CAMERA_N
 class Overheads:
     """What observing costs beside the exposures, in seconds.
 
-    :param acquisition_s: once for each sequence: dome, first filter, start of guiding
+    :param acquisition_s: once for each sequence: dome, first filter, a frame to centre by
     :param readout_s: after each exposure, by channel
     """
 
@@ -41,7 +41,7 @@ class Overheads:
     def from_devices(cls, session: Session) -> Overheads:
         """Read them from the settings of the devices' rows, with careful defaults for what they don't say.
 
-        Telescope: ``slew_rate_deg_per_s`` (2), ``settle_time_s`` (5), ``acquisition_time_s`` (20); dome:
+        Telescope: ``slew_rate_deg_per_s`` (2), ``settle_time_s`` (5), ``acquisition_time_s`` (40); dome:
         ``rotation_rate_deg_per_s`` (that of the telescope); camera: ``readout_time_s`` (5),
         ``filter_change_time_s`` (10).
         """
@@ -51,7 +51,7 @@ class Overheads:
         slew = float(telescope.get("slew_rate_deg_per_s", 2.0))
         cameras = {channel: by_kind.get(kind, {}) for channel, kind in _CAMERAS.items()}
         return cls(
-            acquisition_s=float(telescope.get("acquisition_time_s", 20.0)),
+            acquisition_s=float(telescope.get("acquisition_time_s", 40.0)),
             readout_s={channel: float(own.get("readout_time_s", 5.0)) for channel, own in cameras.items()},
             transition=Transition(
                 slew_rate_deg_s=min(slew, float(dome.get("rotation_rate_deg_per_s", slew))),

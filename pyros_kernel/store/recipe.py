@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pyros_kernel.store.base import Base, Stateful, status_column
@@ -52,7 +52,8 @@ class RecipeRecord(Stateful, Base):
     """A run of a recipe: what was asked for, how far it is, and how it ended.
 
     ``arguments`` are as a recipe's signature reads them back; ``source`` says where the recipe is found again;
-    ``holder`` is who runs it: host, process id and when that process was started.
+    ``holder`` is who runs it: host, process id and when that process was started.  A run ``of_night`` is a part of
+    the night's own work: it gives way to whoever borrows the telescope, and is not resumed by hand.
     """
 
     __tablename__ = "recipe_run"
@@ -64,6 +65,7 @@ class RecipeRecord(Stateful, Base):
     arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
     status: Mapped[RecipeStatus] = status_column(RecipeStatus, RecipeStatus.QUEUED)
     holder: Mapped[str] = mapped_column(default="")
+    of_night: Mapped[bool] = mapped_column(default=False, server_default=false())
     created: Mapped[datetime]
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]

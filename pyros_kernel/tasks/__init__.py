@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyros_kernel.tasks.analysis import analyse_image
     from pyros_kernel.tasks.application import app
-    from pyros_kernel.tasks.calibration import take_calibrations
     from pyros_kernel.tasks.plan import execute_plan
     from pyros_kernel.tasks.scheduling import schedule_night
-    from pyros_kernel.tasks.sequence import execute_sequence
     from pyros_kernel.tasks.workers import Workers
 
 __all__ = [
@@ -23,9 +21,7 @@ __all__ = [
     "analyse_image",
     "app",
     "execute_plan",
-    "execute_sequence",
     "schedule_night",
-    "take_calibrations",
 ]
 
 _MODULES = {
@@ -33,9 +29,7 @@ _MODULES = {
     "analyse_image": "analysis",
     "app": "application",
     "execute_plan": "plan",
-    "execute_sequence": "sequence",
     "schedule_night": "scheduling",
-    "take_calibrations": "calibration",
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
@@ -11,7 +13,7 @@ from astropy import units as u
 from instruments import Camera, Frame, FrameKind, OperationAborted, OperationState
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.clock import Clock
-from pyros_kernel.images import ArchiveError, ImageArchive, ImageContext, check_frame
+from pyros_kernel.images import ArchiveError, BadFrame, ImageArchive, ImageContext, check_frame
 from pyros_kernel.images.spare import spare_archive
 from pyros_kernel.store import Image, Store
 from pyros_kernel.store.patience import patiently
@@ -22,6 +24,22 @@ logger = logging.getLogger(__name__)
 
 _DISK_PAUSE_REAL_S = (0.5, 10.0)  # first and longest pause before a disk that refused a frame is tried again
 _SHORT = 1 * u.ms  # what a device may round an exposure time to
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A frame that is to be taken.
+
+    :param filter: brought into the beam before; left as it is if None
+    :param analysed: whether it gets a quick-look
+    """
+
+    camera: Camera
+    exposure: u.Quantity
+    kind: FrameKind
+    context: ImageContext
+    filter: str | None = None
+    analysed: bool = True
 
 
 class ExposingServices(Protocol):
@@ -41,6 +59,28 @@ class ExposingServices(Protocol):
     def archive(self) -> ImageArchive:
         """The images on disk."""
         ...
+
+
+class ShotServices(ExposingServices, AnalysisServices, Protocol):
+    """What a frame and its analysis need of the observatory."""
+
+
+def take_shot(shot: Shot, services: ShotServices, cancelled: Cancellation, analysis: Executor) -> tuple[Frame, Image]:
+    """Take a frame as :func:`take_frame` does, through its filter, and have it analysed if it is to be.
+
+    :param analysis: where the analyses run, so that the next exposure doesn't wait for them
+    """
+    camera = shot.camera
+    if shot.filter is not None and camera.state().filter.value != shot.filter:
+        wait_or_stop(camera.set_filter(shot.filter), services.clock, cancelled)
+    try:
+        frame, image = take_frame(camera, shot.exposure, shot.kind, shot.context, services, cancelled)
+    except BadFrame as bad:
+        analysis.submit(analyse_or_log, bad.image_id, services, (bad.flag,))
+        raise
+    if shot.analysed:
+        analysis.submit(analyse_or_log, image.id, services)
+    return frame, image
 
 
 def take_frame(

@@ -1,7 +1,7 @@
 """The work of a night as Celery tasks: each kind, its queue, and what becomes of it when its worker dies.
 
-Each wraps a plain function, which the night calls in a thread; here it runs in a worker that opens its own
-store and instruments.  What is heavy is imported by the task that needs it.
+Each wraps a plain function; here it runs in a worker that opens its own store and instruments.  What is heavy is
+imported by the task that needs it.  Those that recipes do are in :mod:`pyros_kernel.upper_tasks`.
 """
 # pyright: reportUntypedFunctionDecorator=false
 
@@ -42,26 +42,6 @@ def _end_plan(_task: Any, plan_id: int) -> None:
             plan.become(PlanStatus.INTERRUPTED, "its worker died")
 
 
-@app.task(
-    name="execute_sequence",
-    goes_to="sequence_q",
-    bind=True,
-    gentle=True,
-    grace_s=30.0,
-    put_right=put_sequence_back,
-)
-def execute_sequence(self: Any, sequence_id: int) -> str:
-    """Observe a sequence: point, then its albums in parallel; gives its status."""
-    from pyros_kernel.tasks.context import services
-    from pyros_kernel.tasks.ending import after_sequence
-    from pyros_kernel.tasks.sequence import execute_sequence
-
-    here = services()
-    status = execute_sequence(sequence_id, services=here, cancelled=self.cancellation, analysis=_ByTask())
-    after_sequence(sequence_id, status, here)
-    return status.value
-
-
 @app.task(name="execute_plan_vis", goes_to="plan_vis_q", bind=True, gentle=True, grace_s=15.0, put_right=_end_plan)
 def execute_plan_vis(self: Any, plan_id: int) -> int:
     """Take a plan's missing images with the visible camera; gives how many it took."""
@@ -93,20 +73,6 @@ def analysis(image_id: int) -> dict[str, Any]:
     return analyse_image(image_id, services=StoreOnly.here())
 
 
-@app.task(name="create_calibrations", goes_to="calibration_q", bind=True, gentle=True, grace_s=30.0)
-def create_calibrations(self: Any, night_id: int | None = None) -> dict[str, Any]:
-    """Take the calibration frames of a night, with the dome closed, and combine them."""
-    from instruments import Shutter
-    from pyros_kernel.tasks.calibration import take_calibrations
-    from pyros_kernel.tasks.context import services
-
-    here = services()
-    shutter = here.devices.dome.state().shutter.value
-    if shutter is not Shutter.CLOSED:
-        raise RuntimeError(f"the dome is {shutter}: calibrations are taken with it closed")
-    return take_calibrations(night_id or here.night_id, services=here, cancelled=self.cancellation)
-
-
 @app.task(name="monitoring", goes_to="monitoring_q", every_s=60.0, time_limit=50, rerun=True)
 def monitoring() -> dict[str, str]:
     """Ask every device how it is; gives its trouble, or "ok", by name."""
@@ -129,10 +95,10 @@ def _execute_plan(task: Any, plan_id: int, channel: str) -> int:
     def tell(done: int, total: int) -> None:
         task.update_state(state="PROGRESS", meta={"done": done, "total": total})
 
-    return execute_plan(plan_id, services=here, cancelled=task.cancellation, analysis=_ByTask(), tell=tell)
+    return execute_plan(plan_id, services=here, cancelled=task.cancellation, analysis=ByTask(), tell=tell)
 
 
-class _ByTask(Executor):
+class ByTask(Executor):
     """Send each image to the analysis worker, instead of analysing it here."""
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:

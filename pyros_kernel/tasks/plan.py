@@ -3,23 +3,68 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from sqlalchemy import func, select
 
 from instruments import Camera, FrameKind, InstrumentError, OperationAborted
-from pyros_kernel.cancellation import Cancellation, WorkCancelled
-from pyros_kernel.images import ArchiveError, BadFrame, Geometry, ImageContext, Place
+from pyros_kernel.cancellation import Cancellation
+from pyros_kernel.images import ArchiveError, Geometry, ImageContext, Place
 from pyros_kernel.services import Services
 from pyros_kernel.store import Alert, Image, Plan, PlanStatus
 from pyros_kernel.store.patience import patiently
-from pyros_kernel.tasks.exposing import analyse_or_log, take_frame
-from pyros_kernel.tasks.waiting import wait_or_stop
+from pyros_kernel.tasks.exposing import Shot, take_shot
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanUnderWay:
+    """A plan that executes.
+
+    :param shot: what each of its images is
+    :param numbers: of the images that are to be taken now, from 1
+    """
+
+    shot: Shot
+    numbers: range
+
+
+@contextmanager
+def plan_under_way(
+    plan_id: int, services: Services, pointing: SkyCoord | None = None, upto: int | None = None
+) -> Generator[PlanUnderWay | None]:
+    """Let a plan execute within the block, and record how that ended; images that are there count.
+
+    :param pointing: where the telescope was told to point; at the sequence's target if left out
+    :param upto: so many of its images are wanted now; all if left out.  A plan that needs more is left INTERRUPTED
+    :return: None if there is nothing to do, or no camera to do it with
+    """
+    begun = patiently(f"the start of plan {plan_id}", lambda: _begin(plan_id, services, pointing, upto))
+    if begun is None:
+        yield None
+        return
+    now, whole = begun
+    try:
+        yield now
+    except OperationAborted as stopped:
+        _end(plan_id, PlanStatus.INTERRUPTED, str(stopped), services)
+        raise
+    except (InstrumentError, ArchiveError) as error:
+        _end(plan_id, PlanStatus.FAILED, str(error), services)
+        raise
+    except Exception as stopped:
+        _end(plan_id, PlanStatus.INTERRUPTED, str(stopped), services)
+        raise
+    if whole:
+        _end(plan_id, PlanStatus.EXECUTED, "", services)
+    else:
+        _end(plan_id, PlanStatus.INTERRUPTED, "the telescope is pointed anew", services)
 
 
 def execute_plan(
@@ -30,7 +75,7 @@ def execute_plan(
     analysis: Executor,
     tell: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> int:
-    """Take the images of a plan that are still missing, and have each analysed.
+    """Take the images of a plan that are still missing, where the telescope points, and have each analysed.
 
     :param analysis: where the analyses run, so that the next exposure doesn't wait for them
     :param tell: is told after each image how many of how many are taken
@@ -39,38 +84,34 @@ def execute_plan(
     :raises InstrumentError: if the camera failed, or gave a frame that can't be what it saw
     :raises ArchiveError: if the disk did not take a frame
     """
+    with plan_under_way(plan_id, services) as plan:
+        if plan is None:
+            return 0
+        for done, _ in enumerate(plan.numbers, 1):
+            take_shot(plan.shot, services, cancelled, analysis)
+            tell(done, len(plan.numbers))
+        return len(plan.numbers)
+
+
+def _begin(
+    plan_id: int, services: Services, pointing: SkyCoord | None, upto: int | None
+) -> tuple[PlanUnderWay, bool] | None:
+    """Move a plan to EXECUTING; give what is to be done, and whether that completes it."""
     with services.store.session() as session:
         plan = session.get_one(Plan, plan_id)
         channel = plan.album.channel
         done = session.scalar(select(func.count()).where(Image.plan_id == plan_id, Image.complete)) or 0
-        filter_name, exposure = plan.filter, plan.exposure_time_s * u.s
-        missing = plan.number_of_images - done
-        if missing <= 0:
-            return 0
+        wanted = plan.number_of_images if upto is None else upto
+        if done >= wanted:
+            return None
         camera = services.devices.cameras.get(channel)
         if camera is None:
             logger.warning("plan %d: no camera on channel %s: left out, the rest goes on", plan_id, channel)
-            return 0
+            return None
         plan.become(PlanStatus.EXECUTING)
-        context = _context(plan, camera, services, session.scalar(_alert_of(plan)) or "")
-    try:
-        wait_or_stop(camera.set_filter(filter_name), services.clock, cancelled)
-        for number in range(1, missing + 1):
-            _, image = take_frame(camera, exposure, FrameKind.LIGHT, context, services, cancelled)
-            analysis.submit(analyse_or_log, image.id, services)
-            tell(number, missing)
-    except BadFrame as bad:
-        analysis.submit(analyse_or_log, bad.image_id, services, (bad.flag,))
-        _end(plan_id, PlanStatus.FAILED, str(bad), services)
-        raise
-    except (WorkCancelled, OperationAborted) as stopped:
-        _end(plan_id, PlanStatus.INTERRUPTED, str(stopped), services)
-        raise
-    except (InstrumentError, ArchiveError) as error:
-        _end(plan_id, PlanStatus.FAILED, str(error), services)
-        raise
-    _end(plan_id, PlanStatus.EXECUTED, "", services)
-    return missing
+        context = _context(plan, camera, services, pointing, session.scalar(_alert_of(plan)) or "")
+        shot = Shot(camera, plan.exposure_time_s * u.s, FrameKind.LIGHT, context, plan.filter)
+        return PlanUnderWay(shot, range(done + 1, wanted + 1)), wanted >= plan.number_of_images
 
 
 def _end(plan_id: int, status: PlanStatus, reason: str, services: Services) -> None:
@@ -85,13 +126,13 @@ def _alert_of(plan: Plan):
     return select(Alert.ivorn).where(Alert.request_id == plan.album.sequence.request_id).order_by(Alert.id.desc())
 
 
-def _context(plan: Plan, camera: Camera, services: Services, ivorn: str) -> ImageContext:
+def _context(plan: Plan, camera: Camera, services: Services, pointing: SkyCoord | None, ivorn: str) -> ImageContext:
     sequence = plan.album.sequence
     settings = services.devices.row_of(camera).settings
     return ImageContext(
         night=services.night_name,
         place=Place.of(services.site),
-        pointing=SkyCoord(sequence.ra_deg, sequence.dec_deg, unit="deg", frame="icrs"),
+        pointing=pointing or SkyCoord(sequence.ra_deg, sequence.dec_deg, unit="deg", frame="icrs"),
         geometry=Geometry.from_settings(settings),
         telescope=services.devices.telescope.name,
         detector=str(settings.get("detector", "")),

@@ -7,6 +7,7 @@ from pyros_kernel.recipes.standard.flats import take_flats, take_lamp_flats
 from pyros_kernel.recipes.standard.mosaic import follow_alert, mosaic
 from pyros_kernel.recipes.standard.observe import observe
 from pyros_kernel.recipes.standard.pointing_run import pointing_run
+from pyros_kernel.recipes.standard.sequence import observe_sequence
 from pyros_kernel.recipes.standard.series import time_series
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "follow_alert",
     "mosaic",
     "observe",
+    "observe_sequence",
     "pointing_run",
     "take_bias",
     "take_darks",

@@ -7,6 +7,7 @@ from typing import Any
 
 from astropy import units as u
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from instruments import Camera, Focuser, FocuserState, FrameKind
 from pyros_kernel.devices import Missing
@@ -20,10 +21,13 @@ from pyros_kernel.recipes.target import Target
 from pyros_kernel.recipes.visible import place_at
 from pyros_kernel.services import Services
 from pyros_kernel.store import Channel, RecipeStep, StepStatus
-from pyros_kernel.tasks.exposing import take_frame
+from pyros_kernel.tasks.exposing import Shot
 
 _BEST = "best focus"  # how the step is called that moves there, in whatever recipe
+NEVER_FOUND = "it was never found"
 _SCANS = 3
+_PUT_BACK = "focus put back"  # … or back where it was, because nothing was found
+_PATIENCE_S = 3600.0
 _LASTS_S, _KELVIN = 10_800.0, 2.0  # so long a focus is good, unless the tube gets warmer or colder by this
 _HEIGHT_DEG = 75.0  # high up stars are sharpest, and a dome's slit never lies in the zenith itself
 
@@ -103,7 +107,7 @@ def focus_here(
         middle = sharpest + math.copysign(points // 2 * step, sharpest - middle or 1.0)
         steps.say(f"scan {scan} shows no minimum; the next one is around {middle:.0f} steps")
     if curve is None:
-        steps.step("focus put back", lambda: _go(steps, focuser, float(begin["position"]), step))
+        steps.step(_PUT_BACK, lambda: _go(steps, focuser, float(begin["position"]), step))
         steps.require(_BEST, "no minimum was found: too few stars, or the focus is far off; give a larger step")
         return {}
     best = round(curve.best)
@@ -131,23 +135,30 @@ def _minimum(seen: dict[float, float], reach: float) -> FocusCurve | None:
 
 
 def focus_is_due(services: Services) -> str:
-    """Say why the focus should be found anew (never found tonight, long ago, another temperature), or nothing."""
+    """Say why the focus should be found anew (never found, long ago, another temperature), or nothing.
+
+    Where it was looked for in vain, it is not looked for again at once.
+    """
     with services.store.session(read_only=True) as session:
-        last = session.scalar(
-            select(RecipeStep)
-            .where(RecipeStep.name.endswith(_BEST), RecipeStep.status == StepStatus.DONE)
-            .order_by(RecipeStep.ended.desc())
-            .limit(1)
-        )
+        last, tried = _last(session, _BEST), _last(session, _PUT_BACK)
+    now_s = services.clock.unix_s()
+    if tried is not None and tried.ended is not None and 0 <= now_s - tried.ended.timestamp() < _PATIENCE_S:
+        return ""  # clouds, or a field without stars
     if last is None or last.ended is None:
-        return "it was never found"
-    age_s = services.clock.unix_s() - last.ended.timestamp()
+        return NEVER_FOUND
+    age_s = now_s - last.ended.timestamp()
     if not 0 <= age_s < _LASTS_S:
         return f"it was found {age_s / 3600:.1f} h ago"
     before, now = last.result.get("temperature_c"), _state(services.devices.focuser.state())["temperature_c"]
     if before is not None and now is not None and abs(now - before) > _KELVIN:
         return f"the tube is {now - before:+.1f} K from when it was found"
     return ""
+
+
+def _last(session: Session, name: str) -> RecipeStep | None:
+    """Give the step of a name that was done last, in whatever run."""
+    done = RecipeStep.name.endswith(name), RecipeStep.status == StepStatus.DONE
+    return session.scalar(select(RecipeStep).where(*done).order_by(RecipeStep.ended.desc()).limit(1))
 
 
 def has_focuser(services: Services) -> bool:
@@ -169,11 +180,8 @@ def _measure(
     filter_name: str | None,
 ) -> dict[str, Any]:
     _go(steps, focuser, position, slack)
-    if filter_name is not None and camera.state().filter.value != filter_name:
-        steps.wait_for(camera.set_filter(filter_name))
     context = context_of(camera, steps.services, place)
-    frame, image = take_frame(camera, exposure, FrameKind.LIGHT, context, steps.services, steps.cancelled)
-    steps.analyse(image.id)
+    frame, image = steps.take(Shot(camera, exposure, FrameKind.LIGHT, context, filter_name, analysed=False))
     look = quick_look(frame.data)
     return {"position": position, "fwhm_px": look.fwhm_px, "stars": look.stars, "path": image.path}
 

@@ -14,13 +14,15 @@ from pyros_kernel.recipes.registry import recipe
 from pyros_kernel.recipes.standard.frames import Seconds, cameras_for, frame_step, read_frame
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.store import Channel, Image
-from pyros_kernel.tasks.calibration import BIASES, DARK_DEFAULT_S, DARKS, write_master
+from pyros_kernel.tasks.calibration import write_master
 
+_BIASES, _DARKS = 5, 3
+_DARK_S = 30.0  # where the night has no exposure to go by
 _BOTH = tuple(channel.value for channel in Channel)
 
 
 @recipe(needs=Needs.CLOSED)
-def take_bias(steps: Steps, count: int = BIASES, channels: tuple[str, ...] = _BOTH) -> dict[str, Any]:
+def take_bias(steps: Steps, count: int = _BIASES, channels: tuple[str, ...] = _BOTH) -> dict[str, Any]:
     """Take biases with each camera, and combine them.
 
     :param count: frames per camera
@@ -31,7 +33,7 @@ def take_bias(steps: Steps, count: int = BIASES, channels: tuple[str, ...] = _BO
 
 @recipe(needs=Needs.CLOSED)
 def take_darks(
-    steps: Steps, exposure: Seconds | None = None, count: int = DARKS, channels: tuple[str, ...] = _BOTH
+    steps: Steps, exposure: Seconds | None = None, count: int = _DARKS, channels: tuple[str, ...] = _BOTH
 ) -> dict[str, Any]:
     """Take darks with each camera, and combine them.
 
@@ -56,7 +58,7 @@ def _series(
         return part.step("master", lambda: _master(part, kind, [frame["path"] for frame in frames if frame]))
 
     masters = steps.together({channel.value: lambda part, c=channel: take(c, part) for channel in cameras})
-    return {"masters": masters}
+    return {"masters": masters, "frames": len(masters) * count}
 
 
 def channels_of(steps: Steps, words: tuple[str, ...]) -> list[Channel]:
@@ -71,7 +73,7 @@ def channels_of(steps: Steps, words: tuple[str, ...]) -> list[Channel]:
 
 
 def _longest(steps: Steps, camera: str) -> u.Quantity:
-    """Give the length of the night's longest exposure with a camera, as the night's own calibrations do."""
+    """Give the length of the night's longest exposure with a camera."""
     services = steps.services
     with services.store.session(read_only=True) as session:
         longest_s = session.scalar(
@@ -79,7 +81,7 @@ def _longest(steps: Steps, camera: str) -> u.Quantity:
                 Image.night_id == services.night_id, Image.kind == FrameKind.LIGHT.value, Image.camera == camera
             )
         )
-    return (DARK_DEFAULT_S if longest_s is None else float(longest_s)) * u.s
+    return (_DARK_S if longest_s is None else float(longest_s)) * u.s
 
 
 def _master(steps: Steps, kind: FrameKind, paths: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeAlias
 
 import numpy as np
@@ -16,7 +16,7 @@ from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
 from pyros_kernel.services import Services
 from pyros_kernel.store import Channel
-from pyros_kernel.tasks.exposing import take_frame
+from pyros_kernel.tasks.exposing import Shot
 
 Seconds: TypeAlias = Annotated[u.Quantity, u.s]
 Degrees: TypeAlias = Annotated[u.Quantity, u.deg]
@@ -45,21 +45,34 @@ def frame_step(
     kind: FrameKind,
     target: Target | None = None,
     filter_name: str | None = None,
+    *,
+    analysed: bool = True,
     **notes: Any,
 ) -> dict[str, Any]:
     """Take one frame, as a step.
 
     :param filter_name: brought into the beam before, in the same step: a resumed run can't know which one is there
+    :param analysed: whether it gets a quick-look; what is used at once and not looked at again needs none
     :param notes: further items of the step's result
     :return: ``path`` under the data directory, ``image`` (its id), ``level`` (median counts), and the notes
     """
 
+    return shot_step(
+        steps,
+        name,
+        lambda: Shot(camera, exposure, kind, context_of(camera, steps.services, target), filter_name, analysed),
+        **notes,
+    )
+
+
+def shot_step(steps: Steps, name: str, shot: Callable[[], Shot], **notes: Any) -> dict[str, Any]:
+    """Take a frame, as a step; see :func:`frame_step`.
+
+    :param shot: says what to take
+    """
+
     def work() -> dict[str, Any]:
-        if filter_name is not None and camera.state().filter.value != filter_name:
-            steps.wait_for(camera.set_filter(filter_name))
-        context = context_of(camera, steps.services, target)
-        frame, image = take_frame(camera, exposure, kind, context, steps.services, steps.cancelled)
-        steps.analyse(image.id)
+        frame, image = steps.take(shot())
         return {"path": image.path, "image": image.id, "level": level_of(frame), **notes}
 
     return steps.step(name, work)

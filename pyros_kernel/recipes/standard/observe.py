@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from astropy import units as u
 
-from instruments import Camera, FrameKind
+from instruments import Camera, FrameKind, InstrumentError
 from pyros_kernel.recipes.errors import Refused
 from pyros_kernel.recipes.loan import Needs
 from pyros_kernel.recipes.registry import recipe
-from pyros_kernel.recipes.standard.autofocus import focus_here, focus_is_due, has_focuser
+from pyros_kernel.recipes.standard.autofocus import NEVER_FOUND, focus_here, focus_is_due, has_focuser
 from pyros_kernel.recipes.standard.frames import Arcseconds, Seconds, cameras_for, frame_step
 from pyros_kernel.recipes.standard.solved import Correction, centred, corrected, solved
 from pyros_kernel.recipes.steps import Steps
@@ -21,6 +22,13 @@ from pyros_kernel.store import Channel
 _DITHER = ((0, 0), (1, 1), (-1, 1), (-1, -1), (1, -1))
 _SLEW_S, _OVERHEAD_S = 30.0, 8.0
 _CENTRING, _FOCUSING = 5 * u.s, 5 * u.s
+_FIRST, _AGAIN = 7, 5  # positions of a focus run: a focus that was found before is not far
+
+Focus = Literal["due", "always", "never"]
+Take = Callable[[Steps, Target, int], list[str]]
+"""Takes what a round is to take: given its steps, where its images are to be centred, and its number from 1.
+
+Gives the paths of the images; pointing is corrected by the first one."""
 
 
 @recipe(needs=Needs.SKY)
@@ -32,7 +40,7 @@ def observe(
     vis_filter: str | None = "r",
     nir_filter: str | None = "J",
     dither: Arcseconds = 0 * u.arcsec,
-    focus: Literal["due", "always", "never"] = "due",
+    focus: Focus = "due",
     centre: bool = True,
     guide: bool = True,
     within: Arcseconds = 2 * u.arcsec,
@@ -60,41 +68,78 @@ def observe(
     guide = guide and Channel.VIS in filters and count > 1
     each = len(filters) + (1 if dither_arcsec else 0) + (1 if guide else 0)
     steps.expect(count * each + (3 if centre else 1), (_SLEW_S + count * (_seconds(exposure) + _OVERHEAD_S)) * u.s)
-    steps.part("", target).step("begin", steps.clock.unix_s)  # points there: what can't be looked at is refused first
+    sent = acquired(steps, target, filters, focus, within_arcsec, centre=centre)
+
+    def take(part: Steps, aimed: Target, n: int) -> list[str]:
+        return observe_once(part, aimed, exposure, filters, f" {n}")
+
+    return {"target": target.name, **in_rounds(steps, target, count, take, sent, within_arcsec, guide, dither_arcsec)}
+
+
+def acquired(
+    steps: Steps, target: Target, filters: dict[Channel, str], focus: Focus, within_arcsec: float, *, centre: bool
+) -> Correction:
+    """Slew to a target, focus if due, and centre it.
+
+    :param filters: in whose beam stars are looked at
+    :param centre: whether a frame is taken and solved for that
+    :return: what the telescope has to be sent beside the target from now on
+    """
+    steps.part("", target).ready()  # what can't be looked at is refused first
     solver = steps.services.devices.cameras.get(Channel.VIS)
-    if solver is not None:
-        _focus(steps, target, solver, focus, filters.get(Channel.VIS))
-    sent: Correction = 0.0, 0.0
-    if centre and solver is not None:
-        sent = centred(steps, target, solver, _CENTRING, within_arcsec, filters.get(Channel.VIS))
+    if solver is None:
+        return 0.0, 0.0
+    _focus(steps, target, solver, focus, filters.get(Channel.VIS))
+    if not centre:
+        return 0.0, 0.0
+    return centred(steps, target, solver, _CENTRING, within_arcsec, filters.get(Channel.VIS))
+
+
+def in_rounds(
+    steps: Steps,
+    target: Target,
+    rounds: int,
+    take: Take,
+    sent: Correction,
+    within_arcsec: float,
+    guide: bool,
+    dither_arcsec: float = 0.0,
+) -> dict[str, Any]:
+    """Take what is to be taken in rounds; between two of them the telescope is moved and its pointing corrected.
+
+    :param sent: what the telescope has to be sent beside the target
+    :param guide: solve an image of each round, and correct the pointing before the next
+    :return: ``images`` (paths under the data directory) and ``sent_beside_arcsec``
+    """
     images: list[str] = []
-    for n in range(1, count + 1):
+    for n in range(1, rounds + 1):
         east, north = (dither_arcsec * step for step in _DITHER[(n - 1) % len(_DITHER)])
         part = steps.part(f"dither {n}" if dither_arcsec else "", target.moved(east + sent[0], north + sent[1]))
-        taken = observe_once(part, target.moved(east, north), exposure, filters, f" {n}")
+        taken = take(part, target.moved(east, north), n)
         images += taken
-        if guide and n < count and taken:
-            seen = part.step(
+        if guide and n < rounds and taken:
+            seen = part.note(
                 "guide" if dither_arcsec else f"guide {n}", lambda path=taken[0]: solved(path, steps.services)
             )
             sent = corrected(steps, sent, seen, within_arcsec)
-    return {"target": target.name, "images": images, "sent_beside_arcsec": list(sent)}
+    return {"images": images, "sent_beside_arcsec": list(sent)}
 
 
-def _focus(steps: Steps, target: Target, camera: Camera, when: str, filter_name: str | None) -> None:
+def _focus(steps: Steps, target: Target, camera: Camera, when: Focus, filter_name: str | None) -> None:
     if when == "never":
         return
     if not has_focuser(steps.services):
         steps.say("no focuser: the focus is left as it is")
         return
     # Decided once: a resumed run must not focus in the middle because of what it did itself.
-    why = steps.step("is the focus due", lambda: focus_is_due(steps.services))
+    why = steps.note("is the focus due", lambda: focus_is_due(steps.services))
     if why or when == "always":
         steps.say(f"focuses: {why or 'asked for'}")
         try:
-            focus_here(steps.part("focus", target), target, camera, _FOCUSING, filter_name=filter_name)
-        except Refused as refusal:
-            steps.say(f"goes on with the focus as it was: {refusal}")
+            points = _FIRST if why == NEVER_FOUND else _AGAIN
+            focus_here(steps.part("focus", target), target, camera, _FOCUSING, points, filter_name=filter_name)
+        except (Refused, InstrumentError) as why_not:
+            steps.say(f"goes on with the focus as it was: {why_not}")
 
 
 def observe_once(

@@ -49,7 +49,7 @@ def pointing_run(
         point: dict[str, Any] = {"alt_deg": round(alt_deg, 3), "az_deg": round(az_deg, 3), **(seen or {})}
         for camera in cameras.values():
             if frame := frame_step(part, "frame", camera, exposure, FrameKind.LIGHT, target):
-                point["stars"] = part.step("solve", lambda path=str(frame["path"]): solved(path, steps.services))
+                point["stars"] = part.note("solve", lambda path=str(frame["path"]): solved(path, steps.services))
         measured.append(point)
     by_stars = [p["stars"] for p in measured if "east_arcsec" in (p.get("stars") or {})]
     return {

@@ -20,6 +20,7 @@ Correction = tuple[float, float]
 """How far the telescope is sent beside a target, arcseconds east and north, so that it points at it."""
 
 _TRIES = 3
+_SMALL_ARCSEC = 20.0  # a mount goes so far as exactly as it stands
 
 
 def solved(path: str, services: Services) -> dict[str, Any]:
@@ -47,21 +48,23 @@ def centred(
 ) -> Correction:
     """Bring a target into the middle of a camera: expose, solve, and send the telescope so much beside.
 
-    Where nothing can be solved the mount's own pointing is kept, and the log says why.
+    A small correction is trusted, and not looked at: the next solved image shows it.  Where nothing can be solved the
+    mount's own pointing is kept, and the log says why.
 
     :return: what the telescope has to be sent beside the target from now on
     """
     sent: Correction = 0.0, 0.0
     for n in range(1, _TRIES + 1):
         part = steps.part(f"centre {n}", target.moved(*sent))
-        frame = frame_step(part, "frame", camera, exposure, FrameKind.LIGHT, target, filter_name)
+        frame = frame_step(part, "frame", camera, exposure, FrameKind.LIGHT, target, filter_name, analysed=False)
         if not frame:
             return sent
-        seen = part.step("solve", lambda path=str(frame["path"]): solved(path, steps.services))
+        seen = part.note("solve", lambda path=str(frame["path"]): solved(path, steps.services))
         moved = corrected(steps, sent, seen, within_arcsec)
-        if moved == sent:
-            return sent
+        step = math.hypot(moved[0] - sent[0], moved[1] - sent[1])
         sent = moved
+        if step <= _SMALL_ARCSEC:
+            return sent
     steps.say(f"still not within {within_arcsec:g}'' after {_TRIES} frames: goes on")
     return sent
 

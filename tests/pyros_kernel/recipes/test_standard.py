@@ -286,18 +286,3 @@ def test_a_fitted_exposure_hits_the_level_of_a_steady_light(rate: float, first_s
             break
         exposure_s = fitted_exposure_s(exposure_s, light, wanted, saturated=light >= 60000)
     assert light == pytest.approx(wanted, rel=0.01)
-
-
-def test_night_and_recipe_write_the_same_masters(fresh: Observatory) -> None:
-    """One piece of code takes the frames of both: see tests/pyros_kernel/tasks."""
-    from pyros_kernel.cancellation import Cancellation
-    from pyros_kernel.tasks import take_calibrations
-
-    night = take_calibrations(fresh.services.night_id, services=fresh.services, cancelled=Cancellation())
-    by_recipe = take_bias.start(fresh).wait(30)["masters"]
-    paths = [Path(path) for path in night["masters"]]
-    assert {p.parent for p in paths} == {Path(path).parent for path in by_recipe.values()}
-    keys = ("IMAGETYP", "NCOMBINE", "BIASSUB")
-    mine = fits.getheader(fresh.settings.data / by_recipe["VIS"])
-    its = fits.getheader(fresh.settings.data / next(p for p in paths if "bias_camera_vis" in p.name))
-    assert [mine[k] for k in keys] == [its[k] for k in keys]
