@@ -7,7 +7,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from instruments import Camera, Dome, Focuser, Instrument, InstrumentError, NotConnected, Plc, SafetyMonitor, Telescope
+from instruments import (
+    Camera,
+    Dome,
+    Focuser,
+    Instrument,
+    InstrumentError,
+    NotConnected,
+    Plc,
+    Rotator,
+    SafetyMonitor,
+    Telescope,
+)
 from instruments.connect import open_instrument
 from instruments.reconnect import Backoff
 from instruments.together import NotAllConnected, connect_all, tree
@@ -100,6 +111,14 @@ class Devices:
         :raises Missing: if the store has none that can be reached
         """
         return self._the(Focuser)
+
+    @property
+    def rotator(self) -> Rotator:
+        """The rotator.
+
+        :raises Missing: if the store has none that can be reached
+        """
+        return self._the(Rotator)
 
     @property
     def plc(self) -> Plc:

@@ -14,11 +14,12 @@ from sqlalchemy import func, select
 
 from instruments import Camera, FrameKind, InstrumentError, OperationAborted
 from pyros_kernel.cancellation import Cancellation
-from pyros_kernel.images import ArchiveError, Geometry, ImageContext, Place
+from pyros_kernel.images import ArchiveError, ImageContext, Place
 from pyros_kernel.services import Services
 from pyros_kernel.store import Alert, Image, Plan, PlanStatus
 from pyros_kernel.store.patience import patiently
 from pyros_kernel.tasks.exposing import Shot, take_shot
+from pyros_kernel.tasks.looking import geometry_of
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ def _context(plan: Plan, camera: Camera, services: Services, pointing: SkyCoord 
         night=services.night_name,
         place=Place.of(services.site),
         pointing=pointing or SkyCoord(sequence.ra_deg, sequence.dec_deg, unit="deg", frame="icrs"),
-        geometry=Geometry.from_settings(settings),
+        geometry=geometry_of(camera, services.devices),
         telescope=services.devices.telescope.name,
         detector=str(settings.get("detector", "")),
         object_name=sequence.target,

@@ -11,12 +11,13 @@ from astropy.io import fits
 from astropy.time import Time
 
 from instruments import Camera, Frame, FrameKind
-from pyros_kernel.images import Geometry, ImageContext, Place
+from pyros_kernel.images import ImageContext, Place
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
 from pyros_kernel.services import Services
 from pyros_kernel.store import Channel
 from pyros_kernel.tasks.exposing import Shot
+from pyros_kernel.tasks.looking import geometry_of
 
 Seconds: TypeAlias = Annotated[u.Quantity, u.s]
 Degrees: TypeAlias = Annotated[u.Quantity, u.deg]
@@ -85,7 +86,7 @@ def context_of(camera: Camera, services: Services, target: Target | None) -> Ima
         night=services.night_name,
         place=Place.of(services.site),
         pointing=target.coord if target else None,
-        geometry=Geometry.from_settings(settings) if target else None,
+        geometry=geometry_of(camera, services.devices) if target else None,
         telescope=services.devices.telescope.name if target else "",
         detector=str(settings.get("detector", "")),
         object_name=target.name if target else "",

@@ -14,6 +14,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import QTable
 from astropy.time import Time
+from astropy.wcs import WCS
 from astropy_healpix import HEALPix
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,6 +87,22 @@ def pair(steps: Steps, first: Target, second: Target, exposure: Annotated[u.Quan
     one = observe(steps.part("first"), first, exposure)
     two = observe(steps.part("second"), second, exposure)
     return steps.step("note", lambda: {"images": one["images"] + two["images"]})
+
+
+def test_a_rotated_camera_is_centred_too(obs: Observatory) -> None:
+    rotator = obs.services.devices.rotator
+    rotator.move_to(140 * u.deg).wait(20)
+    try:
+        run = observe.start(obs, target="M31", exposure="20 s", nir_filter="", focus="never")
+        (header,) = headers(obs, run.wait(30)["images"])
+    finally:
+        rotator.move_to(0 * u.deg).wait(20)
+    assert header["SIM_ROT"] == pytest.approx(140, abs=0.1)
+    solved = next(step for step in run.steps if step.name == "centre 1: solve").result
+    assert solved["matched"] >= 4, solved
+    assert pointing(header).separation(M31).arcsec < 2.5
+    up = SkyCoord(*WCS(header, fix=False).pixel_to_world_values(255.5, 400.0), unit="deg")
+    assert M31.position_angle(up).deg == pytest.approx(140, abs=1), "the nominal WCS says where the image's top is"
 
 
 def test_recipes_are_made_of_recipes(obs: Observatory) -> None:
