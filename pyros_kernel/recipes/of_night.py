@@ -9,8 +9,9 @@ from typing import Any
 from instruments import Operation, TelescopeState
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.recipes.standard import observe_sequence, take_bias, take_darks
+from pyros_kernel.recipes.standard.sequence import PUT_BACK
 from pyros_kernel.services import Services
-from pyros_kernel.store import Channel, RecipeStatus, SequenceStatus
+from pyros_kernel.store import Channel, SequenceStatus
 
 logger = logging.getLogger(__name__)
 
@@ -25,15 +26,15 @@ def carry_out(
     """Observe a sequence; the store has the reason of how it ended.
 
     :param slew: to its target, if it is under way already: an alert's
-    :return: EXECUTED, INTERRUPTED (cancelled; its images are kept) or FAILED; CANCELLED if it was withdrawn before it
-        began; None if it ended by a defect, which is in the log
+    :return: EXECUTED, INTERRUPTED (cancelled, or not possible now; its images are kept) or FAILED; CANCELLED if it was
+        withdrawn before it began; None if it ended by a defect, which is in the log
     """
     outcome = observe_sequence.run_for_night(services, {"sequence": sequence_id}, cancelled, analysis, slew)
     if outcome.error is None:
         return SequenceStatus(outcome.result["status"])
     if outcome.defect:
         return None
-    return SequenceStatus.FAILED if outcome.state is RecipeStatus.FAILED else SequenceStatus.INTERRUPTED
+    return SequenceStatus.INTERRUPTED if isinstance(outcome.error, PUT_BACK) else SequenceStatus.FAILED
 
 
 def take_calibrations(services: Services, cancelled: Cancellation, analysis: Executor) -> dict[str, Any]:

@@ -99,7 +99,9 @@ def test_rain_closes_and_dry_weather_opens_again(obs: Observatory) -> None:
         control.set_weather("rain", True)
         until(lambda: status(obs) == "paused" and shutter(obs) is Shutter.CLOSED, "paused and closed")
         assert "rain: yes" in reason(obs)
-        until(lambda: not any(s.status == "executing" for s in obs.snapshot().placed), "what ran has said its last words")
+        until(
+            lambda: not any(s.status == "executing" for s in obs.snapshot().placed), "what ran has said its last words"
+        )
         control.set_weather("rain", None)
     until(lambda: "re-open delay" in reason(obs), "the delay is explained")
     until(lambda: status(obs) == "observing", "observing again", 40)

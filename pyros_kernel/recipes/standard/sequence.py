@@ -30,8 +30,9 @@ from pyros_kernel.tasks.sequence import begin, finish, outcome_of
 _GUIDE_S = 900.0  # a mount drifts by an arcsecond or two in that
 _WITHIN_ARCSEC = 3.0
 _LATE_DEG = 2.0  # what the Sun may rise while a sequence runs late
-_STOPPED = (WorkCancelled, OperationAborted, RecipeAborted, RecipeInterrupted)
-_FAILED = (InstrumentError, ArchiveError, Missing, Refused)
+# One that can't be observed now (it is late, and too low by now) is put back too: the schedule knows when it can.
+PUT_BACK = (WorkCancelled, OperationAborted, RecipeAborted, RecipeInterrupted, Refused)
+_FAILED = (InstrumentError, ArchiveError, Missing)
 
 
 @recipe(needs=Needs.SKY)
@@ -56,7 +57,7 @@ def observe_sequence(
         return {"status": SequenceStatus.CANCELLED.value, "images": []}
     try:
         found = _observe(steps.part("", sun_limit_deg=asked.sun_limit_deg), asked, focus, centre=centre, guide=guide)
-    except _STOPPED as stopped:
+    except PUT_BACK as stopped:
         _end(sequence, SequenceStatus.INTERRUPTED, str(stopped), services)
         raise
     except _FAILED as error:
