@@ -5,20 +5,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from astropy import units as u
 from astropy.coordinates import ICRS, SkyCoord
 
 from instruments.horizon import Horizon
+from instruments.quantity import number_in
 
 
 def icrs_of(target: SkyCoord) -> tuple[float, float]:
     """Give the ICRS position of a target in any astropy frame, degrees.
 
-    :raises ValueError: if it is not one position
+    :raises ValueError: if it is not one position, or not a number
     """
     if not target.isscalar:
         raise ValueError(f"a telescope points at one position, not at {target.shape} of them")
     icrs = target if isinstance(target.frame, ICRS) else target.icrs
-    return float(icrs.ra.deg), float(icrs.dec.deg)
+    return number_in(icrs.ra, u.deg), number_in(icrs.dec, u.deg)
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,10 @@ class BackEnd:
         program = str(Path(sys.executable).with_name("alpaca-simulators"))
         port = str(self.port(""))
         self._popen([program, "--host", "127.0.0.1", "--port", port, "--config", str(config)])
+        for kind in ("telescope", "dome"):  # whose first answers take seconds on a busy machine
+            device = self.device(kind)
+            device.connect(30)
+            device.disconnect()
 
     def _popen(self, words: list[str]) -> None:
         fast = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"+0 x{self.speed:g}", "FAKETIME_DONT_RESET": "1"}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from astropy import units as u
-from astropy.coordinates import FK5, AltAz, EarthLocation
+from astropy.coordinates import FK5, AltAz, EarthLocation, SkyCoord
 from astropy.time import Time
 
 from instruments import (
@@ -212,6 +212,20 @@ def test_what_is_no_quantity_of_its_unit_is_refused_before_a_byte_is_sent(make: 
         with pytest.raises(ValueError, match="no finite quantity"):
             getattr(device, act)(float("nan") * {"expose": u.s, "set_cooling": u.deg_C}.get(act, u.deg))
         assert not acted(wire)
+
+
+@pytest.mark.parametrize("act", ["slew_to", "sync"])
+def test_what_is_no_position_is_refused_before_a_byte_is_sent(make: Make, act: str) -> None:
+    telescope, wire = make("telescope")
+    telescope.unpark()
+    wire.sent.clear()
+    for target, why in (
+        (SkyCoord([1, 2], [3, 4], unit="deg"), "one position"),
+        (SkyCoord(float("nan"), 3, unit="deg"), "no finite"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            getattr(telescope, act)(target)
+    assert not acted(wire)
 
 
 def test_a_target_in_any_frame(back_end: BackEnd, make: Make) -> None:
