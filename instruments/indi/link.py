@@ -108,7 +108,7 @@ class IndiLink:
             self._turn.release()
 
     def _read(self) -> None:
-        while not self._broken:
+        while self.up and not self._broken:
             quiet = not self._watch.poll(BEAT_S * 1000)
             if self._turn.acquire(blocking=False):
                 try:

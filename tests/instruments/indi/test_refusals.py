@@ -14,7 +14,17 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.time import Time
 
-from instruments import Failed, NotConnected, OperationAborted, OperationState, ProtocolError, Rejected, Timeout
+from instruments import (
+    Failed,
+    FocuserState,
+    NotConnected,
+    Operation,
+    OperationAborted,
+    OperationState,
+    ProtocolError,
+    Rejected,
+    Timeout,
+)
 from instruments.clock import Clock
 from instruments.indi import IndiCamera, IndiFocuser, IndiSafetyMonitor, IndiWeatherStation
 from instruments.indi.element import Element
@@ -169,6 +179,43 @@ def test_a_broken_sensor_is_no_reading(serve: Serve) -> None:
     driver = serve(Driver(number("def", "WEATHER_PARAMETERS", "Ok", **values)))
     with IndiWeatherStation("W1", driver.address, Clock()) as station:
         assert set(station.state().readings()) == {"temperature"}
+
+
+def test_whoever_reads_the_link_may_be_the_one_who_closes_it(serve: Serve) -> None:
+    device, driver = focuser(serve, lambda _: at("set", "Busy", 50))
+    with device:
+        move = device.move_to(60)
+        ended: list[OperationState] = []
+
+        def end(operation: Operation[FocuserState]) -> None:
+            device.disconnect()
+            ended.append(operation.state)
+
+        move.add_done_callback(end)
+        driver.defines = "<delProperty device='D'/>"  # the answer to who asks for its state: it is gone
+        with pytest.raises(NotConnected, match="the driver is gone"):
+            device.state()
+        assert ended == [OperationState.UNKNOWN]
+
+
+def test_answers_reach_all_who_wait_at_once(serve: Serve) -> None:
+    device, driver = focuser(serve, lambda _: "")
+    seen: list[float] = []
+
+    def ask() -> None:
+        for _ in range(100):
+            seen.append(device.state(20).position.value)
+
+    with device:
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for value in range(40):
+            driver.say(at("set", "Ok", value))
+        for thread in threads:
+            thread.join(60)
+        assert len(seen) == 400
+        assert not [thread for thread in threads if thread.is_alive()]
 
 
 def test_memory_is_bounded(serve: Serve) -> None:
