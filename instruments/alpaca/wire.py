@@ -110,7 +110,8 @@ class Wire:
             if not isinstance(adapter, HTTPAdapter):
                 continue
             pools: Any = adapter.poolmanager.pools
-            for key in pools.keys():  # noqa: SIM118  # it can't be iterated over
+            keys = pools.keys()  # it can't be iterated over itself
+            for key in keys:
                 pools[key].close()
         self._session.close()
 
