@@ -21,6 +21,8 @@ from pyros_kernel.opening import fixture_path
 from pyros_kernel.services import Services
 from pyros_kernel.store import note_cell
 
+_LINKED = 100  # so many packets of an archive are linked to the cell that replays it: each is parsed for its name
+
 
 class AlertDesk:
     """Send VOEvents to this observatory's own port, as a broker would.
@@ -107,7 +109,8 @@ class AlertDesk:
         packets = read_archive(Path(path) if Path(path).is_dir() else fixture_path(path))
         replay = AlertReplay(packets, moment, clock, faster=faster, port=self._manager.port)
         replay.start()
-        note_cell(self._services.store, "alert", [ivorn for packet in packets if (ivorn := _ivorn(packet.raw))])
+        linked = (_ivorn(packet.raw) for packet in packets[:_LINKED])
+        note_cell(self._services.store, "alert", (ivorn for ivorn in linked if ivorn))
         self._stack.callback(replay.stop)
         return replay
 

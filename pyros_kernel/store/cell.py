@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, String, event, insert
@@ -33,14 +34,14 @@ class CellEffect(Base):
     targets: Mapped[list[str]]
 
 
-def note_cell(store: Store, what: str, targets: list[str]) -> None:
+def note_cell(store: Store, what: str, targets: Iterable[str]) -> None:
     """Write that the cell under way causes something; nothing where none is.
 
-    :param what: and ``targets``: as in :class:`CellEffect`
+    :param what: and ``targets``: as in :class:`CellEffect`; nothing is taken from them where there is no cell
     """
     if (cell := current_cell()) is not None:
         with store.session() as session:
-            session.add(CellEffect(**_values(cell, what, targets)))
+            session.add(CellEffect(**_values(cell, what, list(targets))))
 
 
 def _values(cell: Cell, what: str, targets: list[str]) -> dict[str, Any]:

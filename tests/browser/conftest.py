@@ -142,8 +142,8 @@ def night(lab: Any, page: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="package")
 def pictures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures are kept."""
-    wanted = request.config.getoption("--screenshots", default=None)
+    """Where pictures are kept: by the option, or for a run of all tests, which does not know it, by the variable."""
+    wanted = request.config.getoption("--screenshots", default=None) or os.environ.get("PYROS_SCREENSHOTS")
     directory = Path(wanted) if wanted else tmp_path_factory.mktemp("pictures")
     directory.mkdir(parents=True, exist_ok=True)
     return directory
