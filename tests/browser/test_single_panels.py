@@ -88,6 +88,7 @@ def test_command_is_handed_over_and_taken_by_hand(panels: Any, page: Any) -> Non
     desk.get_by_label("Reason").fill("it rains here")
     desk.get_by_role("button", name="Break the glass").click()
     panels.until("print(o.commands)", "[('take over', 'it rains here')]")
+    desk.get_by_label("Reason").fill("")
 
 
 def test_north_is_up_and_east_is_left(panels: Any, page: Any) -> None:
