@@ -31,7 +31,9 @@ def test_a_night_is_started_watched_and_stopped_by_hand(lab: Any, page: Any, not
         lab.execute(f"night.alerts.send({str(FIXTURES / 'swift_bat_grb_1125809.xml')!r})")
         expect(panel.locator(".pyros-alerts .steps")).to_contain_text("slew", timeout=15_000)
         expect(panel.locator(".pyros-svg .curve.alert")).to_be_attached(timeout=30_000)
+        page.set_viewport_size({"width": 1500, "height": 2400})  # the whole panel is on the picture
         panel.screenshot(path=pictures / "night.png")
+        page.set_viewport_size({"width": 1500, "height": 1800})
         panel.get_by_role("button", name="Stop night").click()
         expect(panel.get_by_role("button", name="Stop night")).to_be_disabled(timeout=15_000)
         expect(panel.locator(".pyros-errors")).to_be_hidden()
