@@ -119,6 +119,7 @@ def in_lab(*cells: str) -> Iterator[tuple[Any, Any]]:
         try:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_FLAGS)
             page = browser.new_page(viewport={"width": 1500, "height": 2200})
+            page.set_default_timeout(120_000)  # a busy machine is measured too
             yield Lab(page, server, "panel.ipynb"), browser
             browser.close()
         finally:

@@ -81,6 +81,7 @@ def _unattended() -> list[tuple[str, str]]:
         rows.append(("messages sent with no browser", f"{sent}, as a dashboard in {sent / 8 / 3600:.1f} h"))
         rows += flooded
         page = browser.new_page(viewport={"width": 1500, "height": 2200})
+        page.set_default_timeout(120_000)
         began = time.monotonic()
         type(lab)(page, lab.server, "panel.ipynb").run_all()
         page.wait_for_selector(DRAWN, state="attached", timeout=120_000)
