@@ -50,10 +50,10 @@ class Monitoring(Agent):
         if isinstance(state, PlcState | WeatherState):
             self._services.safety.update(state.readings())
         now_s = self._services.clock.unix_s()
-        safe = self._services.safety.verdict().safe
+        safe = isinstance(state, PlcState) and self._services.safety.verdict().safe
         kept_s, answered, was_safe = self._kept.get(name, (0.0, False, False))
         due = now_s - kept_s >= max(_KEEP_S, _KEEP_REAL_S * self._services.clock.speed)
-        changed = answered != (state is not None) or (isinstance(state, PlcState) and was_safe != safe)
+        changed = answered != (state is not None) or was_safe != safe
         if due or changed:
             self._kept[name] = (now_s, state is not None, safe)
             self._keep(name, state, now_s)

@@ -15,7 +15,7 @@ from pyros_kernel.agents.config import Address
 from pyros_kernel.agents.message import BadMessage, Message, Reply
 from pyros_kernel.agents.transport import Listener
 
-_TICK_MS = 500
+_TICK_MS = 1000
 _AT_ONCE = 100  # messages taken between two looks at the clock
 
 
@@ -25,7 +25,7 @@ class Receiver:
     :param name: the agent's name
     :param address: where it listens
     :param accept: decides on a message, quickly, in this thread
-    :param tick: is called about twice a second
+    :param tick: is called about every second
     """
 
     def __init__(

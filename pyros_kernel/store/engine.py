@@ -14,8 +14,11 @@ from pyros_kernel.store.errors import StoreError
 BUSY_TIMEOUT_MS = 10_000
 CONNECT_TIMEOUT_S = 5
 READ_ONLY = "pyros_read_only"
-# Of a connection to PostgreSQL: a server that went silent is noticed within seconds, not when TCP gives up.
+# Of a connection to PostgreSQL: either side notices within seconds that the other went silent, not when TCP gives up.
+# A server that didn't would keep the locks of whoever was cut off, and the rows they are on, for hours.
+SERVER_KEEPALIVE = "-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
 KEEPALIVE = {"keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 5000}
+_LOCK_TIMEOUT = "-c lock_timeout=20s"  # no wait for a row is without end
 
 
 def shown(url: str | URL) -> str:
@@ -63,7 +66,11 @@ def make_engine(url: str) -> Engine:
             address,
             pool_pre_ping=True,
             max_overflow=-1,
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, **KEEPALIVE},
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "options": f"{SERVER_KEEPALIVE} {_LOCK_TIMEOUT}",
+                **KEEPALIVE,
+            },
         )
     except (ImportError, NoSuchModuleError) as error:
         raise StoreError(

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 ABORT = signal.SIGRTMIN + 1
 STOPPED = "the workers were stopped"
 _LOOK_REAL_S = 0.1
-_IDLE_REAL_S = 1.0
+_IDLE_REAL_S = 2.0
 
 
 class TaskAborted(BaseException):

@@ -28,7 +28,7 @@ from pyros_kernel.tasks.worker import END_REAL_S, TAKEN, serve
 logger = logging.getLogger(__name__)
 
 SWEEPER = "-sweeper"
-_LOOK_REAL_S = 0.5
+_LONGEST_WAIT_REAL_S = 30.0  # whatever happens ends the wait; this bounds a defect in that
 _FIRST_PAUSE_REAL_S, _LAST_PAUSE_REAL_S = 0.5, 30.0
 _TAKEN_PAUSE_REAL_S = 2.0
 _PR_SET_CHILD_SUBREAPER = 36  # of <sys/prctl.h>
@@ -59,6 +59,7 @@ class Host:
         self._children = {name: _Child(name) for name in [*queues, SWEEPER]}
         self._ready_read, self._ready_write = os.pipe()
         self._life_read, self._life_write = os.pipe()
+        self._signalled, self._signal = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)  # readable once a signal came
         self._ending = False
         self._told: set[str] = set()
         self._path = place.settings().data / "tasks" / "hosts" / f"{os.getpid()}.json"
@@ -66,6 +67,7 @@ class Host:
 
     def run(self) -> None:
         """Have the workers, until told to end."""
+        signal.set_wakeup_fd(self._signal, warn_on_full_buffer=False)
         signal.signal(signal.SIGTERM, self._on_end)
         signal.signal(signal.SIGINT, self._on_end)
         signal.signal(signal.SIGCHLD, self._on_child)
@@ -99,8 +101,9 @@ class Host:
         if pid:
             return pid
         try:
-            os.close(self._life_write)
-            os.close(self._ready_read)
+            signal.set_wakeup_fd(-1)
+            for mine in (self._life_write, self._ready_read, self._signalled, self._signal):
+                os.close(mine)
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
             work: Callable[[], NoReturn] = (
@@ -115,8 +118,9 @@ class Host:
             os._exit(1)
 
     def _wait(self) -> None:
-        files = [self._ready_read, *([0] if self._die_with_stdin else [])]
-        readable, _, _ = select.select(files, [], [], _LOOK_REAL_S)
+        starts = [child.next_s for child in self._children.values() if child.pid == 0]
+        next_s = min([time.monotonic() + _LONGEST_WAIT_REAL_S, *starts])
+        readable = self._wait_until(next_s, self._ready_read, *([0] if self._die_with_stdin else []))
         if 0 in readable and not os.read(0, 4096):
             self._ending = True
         if self._ready_read in readable:
@@ -162,15 +166,23 @@ class Host:
         os.close(self._life_write)  # tells the workers, and the sweeper
         deadline = time.monotonic() + END_REAL_S + 2.0
         left = [child for child in self._children.values() if child.pid]
-        while left and time.monotonic() < deadline:
-            left = [child for child in left if not _ended(child.pid)]
-            time.sleep(0.02)
+        while left := [child for child in left if not _ended(child.pid)]:
+            if time.monotonic() > deadline:
+                break
+            self._wait_until(deadline)  # each end is a signal
         for child in left:
             logger.error("%s did not end: killed", child.name)
             os.kill(child.pid, signal.SIGKILL)
             os.waitpid(child.pid, 0)
-        while time.monotonic() < deadline and not _childless():  # the workers' own processes, which came to us
-            time.sleep(0.02)
+        while not _childless() and time.monotonic() < deadline:  # the workers' own processes, which came to us
+            self._wait_until(deadline)
+
+    def _wait_until(self, end_s: float, *files: int) -> list[int]:
+        """Wait for a signal, or until a file can be read, or until ``time.monotonic()`` says so; give those files."""
+        readable, _, _ = select.select([self._signalled, *files], [], [], max(0.0, end_s - time.monotonic()))
+        if self._signalled in readable:
+            os.read(self._signalled, 4096)
+        return [file for file in readable if file != self._signalled]
 
     def _write_state(self) -> None:
         text = json.dumps(

@@ -1,7 +1,8 @@
 """One at a time: a lock by name, let go of by the system when its holder dies.
 
-With SQLite everything runs on one machine, and a locked file does.  With PostgreSQL it is a lock of the server,
-bound to a connection, so that it holds on all machines; the server ends a connection whose machine went silent.
+With SQLite everything runs on one machine, and a locked file does.  With PostgreSQL it is a lock of the server as well,
+bound to a connection, so that it holds on all machines; the server ends a connection whose machine went silent.  The
+file goes on telling this machine's own processes that its holder lives.
 """
 
 from __future__ import annotations
@@ -15,12 +16,10 @@ from urllib.parse import quote
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from pyros_kernel.store.engine import CONNECT_TIMEOUT_S, KEEPALIVE
+from pyros_kernel.store.engine import CONNECT_TIMEOUT_S, KEEPALIVE, SERVER_KEEPALIVE
 from pyros_kernel.tasks import place
 
 _CLASS = 0x5059  # of PostgreSQL's advisory locks: any number, if every PyROS takes the same
-# Of the connection that holds it: the server notices within seconds that a machine is gone, as the machine does.
-_KEEPALIVE_SERVER = "-c tcp_keepalives_idle=2 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
 _LOOK_REAL_S = 0.05
 
 
@@ -57,8 +56,18 @@ class QueueLock:
             connection.engine.dispose()
 
     def _try(self) -> bool:
-        if place.store().engine.dialect.name == "postgresql":
-            return self._try_server()
+        if not self._try_file():
+            return False
+        try:
+            taken = place.store().engine.dialect.name != "postgresql" or self._try_server()
+        except BaseException:
+            self.release()
+            raise
+        if not taken:
+            self.release()
+        return taken
+
+    def _try_file(self) -> bool:
         path = place.settings().data / "tasks" / "locks" / quote(self.name, safe="")
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -75,7 +84,7 @@ class QueueLock:
             place.store().engine.url,
             poolclass=NullPool,
             isolation_level="AUTOCOMMIT",
-            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": _KEEPALIVE_SERVER, **KEEPALIVE},
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": SERVER_KEEPALIVE, **KEEPALIVE},
         )
         connection = engine.connect()
         key = zlib.crc32(self.name.encode()) - 2**31

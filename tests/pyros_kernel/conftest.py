@@ -1,15 +1,17 @@
-"""Every test of the kernel may ask for a store as a fresh installation has it."""
+"""Every test of the kernel may ask for a store as a fresh installation has it, and for agents' addresses of its own."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pyros_kernel.agents import AgentConfig, Sender, use
 from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Store, load
+from tests.waiting import until
 
 INITIAL_FIXTURE = ROOT / "fixtures" / "initial_fixture.json"
 
@@ -32,3 +34,18 @@ def store(store_template: Path, tmp_path: Path) -> Iterator[Store]:
     opened = Store.open(f"sqlite:///{path}")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def config() -> Iterator[AgentConfig]:
+    """Give every agent an address that nobody uses, for this test."""
+    made = AgentConfig.with_free_ports()
+    use(made)
+    yield made
+    Sender.close()
+    use(None)
+
+
+@pytest.fixture(name="until")
+def _until() -> Callable[..., object]:
+    return until

@@ -45,7 +45,7 @@ class Form:
 
 
 SHORT = Form(("--start", "2022-09-30T07:30:00", "--speed", "240"), cut_s=5.0, end_s=240.0, at_least=3)
-WHOLE = Form(("--night", "2022-09-29", "--speed", "50"), cut_s=60.0, end_s=1500.0, at_least=8)
+WHOLE = Form(("--night", "2022-09-29", "--speed", "100"), cut_s=60.0, end_s=900.0, at_least=4)
 
 
 @pytest.fixture

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-SCRIPT = """
-import sys, time
-from jupyter_client.manager import KernelManager
+from tests.kernel import INTERRUPTED, run_cells
 
-CELLS = [
-    '''
-import gc, os, signal, threading
+CYCLES = """import gc, os, signal, threading
 from pyros_kernel.agents import Agent, AgentConfig, AgentHost, Sender, Watcher, use
 def left():
     gc.collect()
@@ -39,57 +32,14 @@ for _ in range(200):
     deadline.wait(0.02)
 print(left(), handlers() == before[0], files() <= before[1])
 host.start_all()
-''',
-    "import time; time.sleep(60)",
-    "print([v.state for v in host.views()], Sender.ask(Agent.MAJORDOME, 'status')['errors'])",
-    "print(host.stop_all(), left())",
-]
-EXPECTED = ["[] True True", None, "['running', 'running'] 0", "() []"]
-
-manager = KernelManager()
-manager.start_kernel(independent=False)
-client = manager.client()
-client.start_channels()
-failures = []
-try:
-    client.wait_for_ready(timeout=60)
-    for cell, expected in zip(CELLS, EXPECTED):
-        printed = []
-        def hook(message):
-            content = message["content"]
-            if message["msg_type"] == "stream":
-                printed.append(content["text"])
-            if message["msg_type"] == "status" and content["execution_state"] == "busy" and expected is None:
-                time.sleep(0.3)
-                manager.interrupt_kernel()
-        reply = client.execute_interactive(cell, output_hook=hook, timeout=60)["content"]
-        if expected is None:
-            if reply.get("ename") != "KeyboardInterrupt":
-                failures.append((cell, reply))
-        elif "".join(printed).strip() != expected:
-            failures.append((cell, printed, reply.get("traceback")))
-finally:
-    client.stop_channels()
-    manager.shutdown_kernel()
-print("FAILED" if failures else "well", failures)
 """
+CELLS = {
+    CYCLES: "[] True True",
+    "import time; time.sleep(60)": INTERRUPTED,
+    "print({v.state for v in host.views()}, Sender.ask(Agent.MAJORDOME, 'status')['errors'])": "{'running'} 0",
+    "print(host.stop_all(), left())": "() []",
+}
 
 
 def test_agents_in_a_kernel(tmp_path: Path) -> None:
-    environment = {
-        **os.environ,
-        "IPYTHONDIR": str(tmp_path),
-        "JUPYTER_RUNTIME_DIR": str(tmp_path),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        start_new_session=True,
-        check=False,
-    )
-    assert ran.stdout.strip() == "well []", ran.stdout + ran.stderr
+    run_cells(CELLS, tmp_path, 100)

@@ -1,8 +1,7 @@
-"""A sky, a night in a store, and addresses for agents."""
+"""A sky, and a night in a store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,24 +11,17 @@ from astropy.coordinates import EarthLocation
 from astropy.time import Time
 from sqlalchemy import select
 
-from pyros_kernel.agents import AgentConfig, Sender, use
 from pyros_kernel.clock import ManualClock
 from pyros_kernel.scheduling import Sky
 from pyros_kernel.settings import Settings
 from pyros_kernel.store import Night, Site, Store
 from tests.pyros_kernel.scheduling.night_services import NIGHT, NightServices
-from tests.waiting import until
 
 
 @pytest.fixture(scope="session")
 def spm() -> Sky:
     """Give the night of 2026-11-22 at San Pedro Mártir: the Moon nearly full."""
     return Sky(EarthLocation.from_geodetic(-115.4637 * u.deg, 31.0443 * u.deg, 2800 * u.m), "2026-11-22")
-
-
-@pytest.fixture(name="until")
-def _until() -> Callable[..., object]:
-    return until
 
 
 @pytest.fixture
@@ -45,12 +37,3 @@ def services(store: Store, tmp_path: Path) -> NightServices:
         night_id = night.id
     settings = Settings(tmp_path, store.url, tmp_path / "agents.ini")
     return NightServices(store, ManualClock(Time(times[1], format="unix")), sky, night_id, settings, site)
-
-
-@pytest.fixture
-def config() -> Iterator[AgentConfig]:
-    made = AgentConfig.with_free_ports()
-    use(made)
-    yield made
-    Sender.close()
-    use(None)

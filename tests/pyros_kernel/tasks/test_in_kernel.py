@@ -6,21 +6,16 @@ Three times; twenty with PYROS_NIGHTLY=1 (1.5 s each on a quiet machine).
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
-CYCLES = 20 if os.environ.get("PYROS_NIGHTLY") else 3
-SCRIPT = """
-import sys, time
-from jupyter_client.manager import KernelManager
+from tests.kernel import INTERRUPTED, run_cells
 
-CELLS = [
-    '''
-import gc, os, signal, threading, psutil
+HERE = Path(__file__).parent
+TIMES = "20" if os.environ.get("PYROS_NIGHTLY") else "3"
+CYCLES = """import gc, os, signal, threading, psutil
 import pyros_test_operations as operations
 from pyros_kernel.tasks import Workers
 workers = Workers(queues=["my_operations_q"], tasks=[operations.__name__])
@@ -45,60 +40,20 @@ data = os.environ["PYROS_DATA"]
 result = operations.expose.delay(60, data)
 while not os.path.exists(f"{data}/began"):
     threading.Event().wait(0.05)
-''',
-    "result.get()",
-    "print(workers.running, [s.state for s in workers.status()], result.state)",
-    "open(f'{data}/enough', 'w').close(); print(result.get(timeout=30)); workers.stop(); print(left() == before)",
-]
-EXPECTED = ["[] True", None, "True ['ready'] PROGRESS", "exposed\\nTrue"]
-
-manager = KernelManager()
-manager.start_kernel(independent=False)
-client = manager.client()
-client.start_channels()
-failures = []
-try:
-    client.wait_for_ready(timeout=60)
-    for cell, expected in zip(CELLS, EXPECTED):
-        printed = []
-        def hook(message):
-            content = message["content"]
-            if message["msg_type"] == "stream":
-                printed.append(content["text"])
-            if message["msg_type"] == "status" and content["execution_state"] == "busy" and expected is None:
-                time.sleep(0.5)
-                manager.interrupt_kernel()
-        reply = client.execute_interactive(cell, output_hook=hook, timeout=400)["content"]
-        if expected is None:
-            if reply.get("ename") != "KeyboardInterrupt":
-                failures.append((cell, reply))
-        elif "".join(printed).strip() != expected:
-            failures.append((cell, printed, reply.get("traceback")))
-finally:
-    client.stop_channels()
-    manager.shutdown_kernel()
-print("FAILED" if failures else "well", failures)
 """
+CELLS = {
+    CYCLES: "[] True",
+    "result.get()": INTERRUPTED,
+    "print(workers.running, [s.state for s in workers.status()], result.state)": "True ['ready'] PROGRESS",
+    "open(f'{data}/enough', 'w').close(); print(result.get(timeout=30)); workers.stop(); print(left() == before)": (
+        "exposed\nTrue"
+    ),
+}
 
 
 @pytest.mark.timeout(600)
 def test_workers_in_a_kernel(tmp_path: Path) -> None:
-    environment = {
-        **{name: value for name, value in os.environ.items() if name != "PYROS_BROKER_URL"},
-        "IPYTHONDIR": str(tmp_path),
-        "JUPYTER_RUNTIME_DIR": str(tmp_path),
-        "PYROS_DATA": str(tmp_path / "data"),
-        "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path]),
-        "CYCLES": str(CYCLES),
-    }
-    ran = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=580,
-        start_new_session=True,
-        check=False,
+    path = os.pathsep.join([str(HERE), *sys.path])
+    run_cells(
+        CELLS, tmp_path, 390, CYCLES=TIMES, PYROS_BROKER_URL="", PYROS_DATA=str(tmp_path / "data"), PYTHONPATH=path
     )
-    assert ran.stdout.strip() == "well []", ran.stdout + ran.stderr

@@ -272,6 +272,8 @@ def test_a_chain_whose_worker_is_killed_while_it_slews_is_put_back_and_observed_
     assert ledger.read(slew.id).tries == 1
     until(lambda: _sequence_status(obs, sequence_id) is SequenceStatus.OBSERVABLE)
     assert _images(obs, sequence_id) == []
+    with obs.store.session() as session:
+        session.get_one(Sequence, sequence_id).become(SequenceStatus.PLANNED)  # as the next schedule does
     assert sequence_chain(sequence_id, obs.store).apply_async().get(timeout=2 * WAIT_S) == "executed"
     taken = _images(obs, sequence_id)
     assert len(taken) == len(set(taken)) == _wanted_images(obs, sequence_id)

@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any
 
 import pyros_test_operations as operations
+from kombu.exceptions import KombuError
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
@@ -39,7 +40,7 @@ def send() -> None:
             sent[number] = operations.mul.delay(number, 3)
             if number % MONITORING_EVERY == 0:
                 looked.append(app.tasks["monitoring"].delay())
-        except (StoreError, DBAPIError) as error:  # it could not be written down, and so was not sent
+        except (StoreError, DBAPIError, KombuError) as error:  # it could not be written down, and so was not sent
             refused.append(repr(error))
 
 
