@@ -109,7 +109,8 @@ def in_lab(*cells: str) -> Iterator[tuple[Any, Any]]:
 
     from tests.browser.lab import Lab, Server
 
-    with tempfile.TemporaryDirectory() as place, sync_playwright() as playwright:
+    # What a kernel starts may write its last words while the directory goes.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place, sync_playwright() as playwright:
         root, home = Path(place) / "root", Path(place) / "home"
         root.mkdir()
         notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
