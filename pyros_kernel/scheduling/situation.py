@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pyros_kernel.scheduling.block import Block, Pointing, Transition
+from pyros_kernel.scheduling.block import Block, Id, Pointing, Transition
 from pyros_kernel.scheduling.interventions import Interventions
 from pyros_kernel.scheduling.outcome import Placement, Plan, Rejection
 from pyros_kernel.scheduling.quotas import read_quotas
@@ -43,6 +43,7 @@ class Situation:
 
     :param start_unix_s: from when it is planned, until ``end_unix_s``
     :param asked: what users ask for; ``blocks`` is that as people want it tonight: pinned, or without the dropped
+    :param alerts: those of ``blocks`` that an alert asked for, and that have not begun
     :param refused: what can't be planned at all, and why
     :param quotas: seconds that each programme may still have
     :param standing: what is left of the current schedule; None if there is none
@@ -57,6 +58,7 @@ class Situation:
     end_unix_s: float
     asked: tuple[Block, ...]
     blocks: tuple[Block, ...]
+    alerts: frozenset[Id]
     refused: tuple[Rejection, ...]
     transition: Transition
     quotas: dict[str, float]
@@ -106,12 +108,14 @@ def read_situation(
     wanted, dropped = hands.applied(whole_requests(sequences, blocks), start_unix_s)
     start, end = max(start_unix_s, night.sunset.timestamp()), night.sunrise.timestamp()
     runs = any(b.fixed_start_unix_s is not None for b in wanted)
+    bursts = {s.id for s in sequences if s.request.kind is RequestKind.ALERT}
     return Situation(
         sky=sky,
         start_unix_s=start,
         end_unix_s=end,
         asked=tuple(blocks),
         blocks=tuple(wanted),
+        alerts=frozenset(b.id for b in wanted if b.id in bursts and b.fixed_start_unix_s is None),
         refused=(*refused, *dropped),
         transition=overheads.transition,
         quotas={q.programme: q.left_s for q in read_quotas(session, night.site, night.name) if q.left_s is not None},

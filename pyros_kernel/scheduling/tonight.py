@@ -26,9 +26,9 @@ class Happened:
 
 
 def planned(situation: Situation, search: Search | None) -> Plan:
-    """Plan the rest of the night anew.
+    """Plan the rest of the night anew; what an alert asked for comes as soon as it can be observed.
 
-    :param search: None for strict priority
+    :param search: None for strict priority, which places what is important as early as it can anyway
     """
     s = situation
     if s.over:
@@ -36,7 +36,7 @@ def planned(situation: Situation, search: Search | None) -> Plan:
         rejected = tuple(Rejection(b.id, late) for b in s.blocks if b.fixed_start_unix_s is None)
         return Plan(s.start_unix_s, s.start_unix_s, (), (*rejected, *s.refused))
     made = plan(
-        s.blocks,
+        [b for b in s.blocks if search is None or b.id not in s.alerts],
         s.sky,
         s.transition,
         start_unix_s=s.start_unix_s,
@@ -46,13 +46,25 @@ def planned(situation: Situation, search: Search | None) -> Plan:
         quotas=s.quotas,
         pointing=s.pointing,
     )
-    return _told(situation, made, {})
+    if search is None or not s.alerts:
+        return _told(situation, made, {})
+    return _with_alerts(situation, made)
 
 
 def repaired(situation: Situation, happened: Happened) -> Plan:
     """Keep what can be kept of the schedule that stands, and fill what has come free."""
     replanner, banned = _whole_groups(situation, happened)
     return _told(situation, replanner.explained(), banned)
+
+
+def _with_alerts(situation: Situation, made: Plan) -> Plan:
+    """Put what alerts asked for into a plan of everything else, whose words and bound stay true."""
+    with_them = repaired(replace(situation, standing=made), Happened())
+    words = {(p.id, round(p.start_unix_s)): p.why for p in made.placed}
+    placed = tuple(replace(p, why=words.get((p.id, round(p.start_unix_s)), p.why)) for p in with_them.placed)
+    there = {p.id for p in placed}
+    worth = sum(b.worth for b in situation.blocks if b.id in situation.alerts & there)
+    return replace(with_them, placed=placed, bound=None if made.bound is None else made.bound + worth)
 
 
 def improved(situation: Situation, search: Search, stability: float) -> Plan:
@@ -72,25 +84,33 @@ def _whole_groups(
     banned: dict[Id, str] = {}
     while True:
         blocks = [b for b in situation.blocks if b.id not in banned]
-        blocks, event = _event(blocks, happened)
+        blocks, events = _events(situation, blocks, happened)
         replanner = _replanner(situation, blocks, stability)
-        made = replanner.replan(situation.start_unix_s, event)
-        broken = _broken(situation, made)
+        for event in events:
+            replanner.replan(situation.start_unix_s, event)
+        broken = _broken(situation, replanner.plan)
         if not broken:
             return replanner, banned
         banned |= broken
 
 
-def _event(blocks: list[Block], happened: Happened | None) -> tuple[list[Block], Event | None]:
+def _events(
+    situation: Situation, blocks: list[Block], happened: Happened | None
+) -> tuple[list[Block], list[Event | None]]:
+    """Give what the schedule is to be repaired for, and the blocks without those that come by it.
+
+    An alert's block that has no place is an alert anew: it came while nothing was observed, or lost its place since.
+    """
     if happened is None:
-        return blocks, None
-    alert = next((b for b in blocks if b.id == happened.alert_id and b.fixed_start_unix_s is None), None)
-    if alert is not None:
-        return [b for b in blocks if b is not alert], Alert(replace(alert, group=None), interrupts=False)
+        return blocks, [None]
+    standing = {p.id for p in situation.standing.placed} if situation.standing is not None else set[Id]()
+    waiting = (situation.alerts - standing) | {happened.alert_id}
+    alerts = [b for b in blocks if b.id in waiting and b.fixed_start_unix_s is None]
+    events: list[Event | None] = [Alert(replace(b, group=None), interrupts=False) for b in alerts]
     pin = next((b for b in blocks if b.id == happened.pinned_id and b.window is not None), None)
     if pin is not None and pin.window is not None:
-        return blocks, Pinned(pin.id, pin.window[0])
-    return blocks, Freed()
+        events.append(Pinned(pin.id, pin.window[0]))
+    return [b for b in blocks if b not in alerts], events or [Freed()]
 
 
 def _replanner(situation: Situation, blocks: Sequence[Block], stability: float) -> Replanner:

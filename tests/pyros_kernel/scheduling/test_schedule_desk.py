@@ -202,6 +202,29 @@ def test_an_alert_goes_as_soon_as_it_can_be_observed(
     assert "1 new (GRB)" in (_current(services).changes or "")
 
 
+@pytest.mark.parametrize("ra_deg", [300.0, 330.0, 360.0])
+def test_an_alert_that_came_while_nothing_was_observed_goes_first_all_the_same(
+    services: NightServices, ra_deg: float
+) -> None:
+    ids = [services.add(f"s{k}", ra_deg=300.0 + 10 * k) for k in range(10)]
+    bursts = [services.add(name, ra_deg=ra_deg, dec_deg=dec_deg) for name, dec_deg in (("GRB", 20.0), ("other", 25.0))]
+    with services.store.session() as session:
+        for burst in bursts:
+            session.get_one(Sequence, burst).request.kind = RequestKind.ALERT
+    services.schedule()
+
+    def both_go_first() -> bool:
+        starts = [_start_s(services, burst) for burst in bursts]
+        return all(start is not None and start - services.clock.unix_s() < 900.0 for start in starts)
+
+    assert both_go_first(), "planned anew"
+    assert _current(services).gap is not None
+    assert sum(services.status(i)[0] is S.PLANNED for i in ids) >= 9
+    services.clock.advance(2400.0)  # it rained, and their places have passed
+    reschedule_night(services.night_id, services.clock.unix_s(), "observing goes on", services=services)
+    assert both_go_first(), "repaired"
+
+
 def test_a_quota_is_of_the_semester_and_what_was_observed_counts(services: NightServices, desk: ScheduleDesk) -> None:
     assert Semester.of("2022-09-29").name == "2022B" and Semester.of("2023-01-31").name == "2022B"
     assert Semester.of("2023-02-01").name == "2023A"
