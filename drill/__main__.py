@@ -1,72 +1,93 @@
-"""Run the drill: ``python -m drill``; ``--short`` in half a minute, ``--kills 100`` for the whole campaign."""
+"""Run the drill: ``python -m drill``, an hour or two; ``--short`` in a minute, ``--only nights`` a part of it."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import random
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
+from drill.below import killed_simulators, restarted_database
+from drill.busy import busy_kernel
 from drill.disturbed import disconnected_night, full_disk
 from drill.guard import killed_guardians, killed_kernels
 from drill.measured import Measured, table
+from drill.nights import killed_nights
 from drill.soak import nights_in_a_row
-from drill.whole import busy_kernel, killed_nights
+from drill.workers import killed_workers
+
+Part = Callable[[Path, random.Random], list[Measured]]
 
 
-def run(
-    kills: int, nights: int, busy: int, hold_s: int, seed: int, soak: int = 0, disturbed: bool = False
-) -> list[Measured]:
-    """Run the drills, and give what they found.
+def parts(kills: int, nights: int, hold_s: int) -> dict[str, Part]:
+    """Give the parts of the campaign by name.
 
-    :param kills: of the guarded kernel, and of the guardian
-    :param nights: kills of a whole night's kernel
-    :param disturbed: a night with a disconnect a minute on every device, and one whose disk is full for a while
-    :param soak: whole nights in a row in one kernel
-    :param busy: kernels that hold the interpreter for ``hold_s`` seconds
+    :param kills: of the kernel of a night, of a guarded kernel, of the guardian, of a worker; fewer of what is slow
+    :param nights: whole nights in a row
+    :param hold_s: how long a cell holds the interpreter
     """
-    dice, found = random.Random(seed), list[Measured]()
-    with tempfile.TemporaryDirectory(prefix="pyros-drill-") as name:
-        for part in ("kernels", "guardians", "busy", "nights", "disk", "links", "soak"):
+    few = max(1, kills // 5)
+    return {
+        "nights": lambda where, dice: killed_nights(where, kills, dice),
+        "kernels": lambda where, dice: killed_kernels(where, kills, dice),
+        "guardians": lambda where, dice: killed_guardians(where, kills, dice),
+        "workers": lambda where, dice: killed_workers(where, kills, dice),
+        "simulators": lambda where, dice: killed_simulators(where, few, dice),
+        "database": lambda where, dice: restarted_database(where, few, dice),
+        "disk": lambda where, _: full_disk(where),
+        "busy": lambda where, _: busy_kernel(where, max(1, kills // 30), hold_s),
+        "links": lambda where, dice: disconnected_night(where, dice),
+        "soak": lambda where, _: nights_in_a_row(where, nights),
+    }
+
+
+SHORT = ("kernels", "guardians", "busy")
+
+
+def run(wanted: Mapping[str, Part], seed: int) -> list[Measured]:
+    """Run parts of the campaign one after the other, and give what they found."""
+    found: list[Measured] = []
+    with tempfile.TemporaryDirectory(prefix="pyros-drill-", ignore_cleanup_errors=True) as name:
+        for part, drill in wanted.items():
             directory = Path(name) / part
             directory.mkdir()
-            match part:
-                case "kernels" if kills:
-                    found += killed_kernels(directory, kills, dice)
-                case "guardians" if kills:
-                    found += killed_guardians(directory, kills, dice)
-                case "busy" if busy:
-                    found += busy_kernel(directory, busy, hold_s)
-                case "nights" if nights:
-                    found += killed_nights(directory, nights, dice)
-                case "disk" if disturbed:
-                    found += full_disk(directory)
-                case "links" if disturbed:
-                    found += disconnected_night(directory, dice)
-                case "soak" if soak:
-                    found += nights_in_a_row(directory, soak)
-                case _:
-                    continue
+            began, busy = datetime.now(UTC), os.getloadavg()[0]
+            rows = drill(directory, random.Random(f"{seed} {part}"))
+            found += rows
+            took_s = (datetime.now(UTC) - began).total_seconds()
+            _tell(f"{part}, {began:%Y-%m-%d %H:%M} UTC, {took_s:.0f} s, load {busy:.1f} → {os.getloadavg()[0]:.1f}")
+            _tell(table(rows) + "\n")
     return found
+
+
+def _tell(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def main() -> int:
     """Run the drill as asked; exit code 1 if a promise was not held."""
     parser = argparse.ArgumentParser("python -m drill", description=__doc__)
-    parser.add_argument("--kills", type=int, default=100, help="of a guarded kernel and of the guardian")
-    parser.add_argument("--nights", type=int, default=20, help="kills of the kernel of a whole night")
+    parser.add_argument(
+        "--kills", type=int, default=100, help="of the kernel, the guardian, a worker; a fifth of others"
+    )
     parser.add_argument("--soak", type=int, default=24, help="whole nights in a row in one kernel")
-    parser.add_argument("--busy", type=int, default=3, help="kernels that hold the interpreter while it rains")
-    parser.add_argument("--disturbed", action=argparse.BooleanOptionalAction, default=True, help="links cut, disk full")
-    parser.add_argument("--hold", type=int, default=60, help="for how many seconds")
+    parser.add_argument("--hold", type=int, default=60, help="for how many seconds a cell holds the interpreter")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--short", action="store_true", help="two kills of each, one busy kernel")
+    parser.add_argument("--only", nargs="+", choices=sorted(parts(0, 0, 0)), help="these parts, in their order")
+    parser.add_argument("--short", action="store_true", help="two kills of each, a cell busy for 8 s, nothing slow")
     told = parser.parse_args()
     if told.short:
-        told.kills, told.nights, told.busy, told.hold, told.soak, told.disturbed = 2, 1, 1, 8, 0, False
-    found = run(told.kills, told.nights, told.busy, told.hold, told.seed, told.soak, told.disturbed)
-    sys.stdout.write(table(found) + "\n")
+        told.kills, told.hold, told.only = 2, 8, told.only or SHORT
+    known = parts(told.kills, told.soak, told.hold)
+    _tell(f"{platform.system()} {platform.release()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    found = run({name: part for name, part in known.items() if name in (told.only or known)}, told.seed)
+    _tell(table(found))
     return 0 if all(m.held for m in found) else 1
 
 

@@ -11,6 +11,7 @@ class Measured:
     """A promise, and how it was held.
 
     :param limit_s: real seconds that are promised; None where only violations count
+    :param seen: what was seen, where no seconds were measured
     """
 
     promise: str
@@ -18,6 +19,7 @@ class Measured:
     seconds: list[float] = field(default_factory=list[float])
     violations: list[str] = field(default_factory=list[str])
     runs: int = 0
+    seen: str = ""
 
     @property
     def held(self) -> bool:
@@ -27,7 +29,7 @@ class Measured:
 
     def row(self) -> tuple[str, ...]:
         """Give the row of the table."""
-        worst = f"{max(self.seconds):.2f} s" if self.seconds else "—"
+        worst = f"{max(self.seconds):.2f} s" if self.seconds else self.seen or "—"
         limit = "—" if self.limit_s is None else f"{self.limit_s:g} s"
         return (self.promise, str(self.runs), worst, limit, "held" if self.held else "NOT HELD")
 

@@ -16,6 +16,7 @@ from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.devices import NEVER_ASKED
 from pyros_kernel.lease import ControlLease
 from pyros_kernel.lock import DataLock
+from pyros_kernel.memory import share_arenas
 from pyros_kernel.opening import (
     agent_config_for,
     build_host,
@@ -78,6 +79,7 @@ class Started:
         self.simulators: SimulatorProcess | None = None
         self.guardian: Guarded | None = None
         self._when_taken = when_taken
+        share_arenas()
         with ExitStack() as stack:
             lock = DataLock(settings.data, what=what)
             lock.acquire()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from pyros_kernel.store import schema
+from pyros_kernel.store.base import Base
 from pyros_kernel.store.engine import make_engine, reader, shown
 from pyros_kernel.store.errors import StoreError
 
@@ -138,3 +139,17 @@ class Store:
             while self._open_sessions and (left := deadline - time.monotonic()) > 0:
                 self._changed.wait(left)
         self._engine.dispose()
+        self._forget_compiled()
+
+    def _forget_compiled(self) -> None:
+        """Let go of the statements that SQLAlchemy compiled for this database.
+
+        Each mapper keeps its INSERTs and UPDATEs for every dialect object that it has met, and each engine has its own:
+        what a closed store leaves there would be used by nobody, and has no public way out.
+        """
+        dialect = self._engine.dialect
+        for mapper in Base.registry.mappers:
+            compiled: MutableMapping[tuple[object, ...], object] = vars(mapper).get("_compiled_cache", {})
+            for key in list(compiled):  # at once: other stores may be at work
+                if key[0] is dialect:
+                    compiled.pop(key, None)

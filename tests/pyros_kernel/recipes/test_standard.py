@@ -303,3 +303,34 @@ def test_a_fitted_exposure_hits_the_level_of_a_steady_light(rate: float, first_s
             break
         exposure_s = fitted_exposure_s(exposure_s, light, wanted, saturated=light >= 60000)
     assert light == pytest.approx(wanted, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("flag", "spoil"),
+    [
+        ("black", lambda frame: replace(frame, data=np.zeros_like(frame.data))),
+        ("wrong_time", lambda frame: replace(frame, start=frame.start + 2 * u.h)),
+    ],
+)
+def test_a_frame_that_can_not_be_what_the_camera_saw_ends_a_recipe_by_name_and_is_flagged(
+    obs: Observatory, monkeypatch: pytest.MonkeyPatch, flag: str, spoil: Callable[[Frame], Frame]
+) -> None:
+    given = exposing.wait_or_stop
+
+    def spoilt(*how: Any) -> Any:
+        got = given(*how)
+        return spoil(got) if isinstance(got, Frame) else got
+
+    monkeypatch.setattr(exposing, "wait_or_stop", spoilt)
+    run = time_series.start(obs, target="M31", exposure="10 s", count=5)
+    with pytest.raises(BadFrame, match=rf"bad frame \({flag}\)") as bad:
+        run.wait(30)
+    assert run.state == "failed" and flag in run.reason
+    assert not any(step.name.endswith("frame 2") for step in run.steps), "and took no further one"
+
+    def flags() -> list[str]:
+        with obs.store.session(read_only=True) as session:
+            return list(session.get_one(Image, bad.value.image_id).quicklook.get("flags", []))
+
+    until(lambda: flag in flags(), "it is flagged")
+    assert (obs.settings.data / "2022-09-29" / "images").is_dir()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import threading
+import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +47,19 @@ def test_sqlite_is_durable_and_shared(sqlite_url: str) -> None:
         }
     store.close()
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+
+
+def test_a_closed_store_leaves_nothing_of_its_engine_behind(sqlite_url: str) -> None:
+    store = Store.open(sqlite_url)
+    with store.session() as session:
+        session.add(_line())
+    with store.session() as session:
+        session.scalars(select(AgentLog)).one().message = "changed"
+    dialect = weakref.ref(store.engine.dialect)
+    store.close()
+    del store, session
+    gc.collect()
+    assert dialect() is None, "the mappers keep what was compiled for it"
 
 
 def test_session_commits_at_its_end(empty: Store) -> None:
