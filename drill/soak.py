@@ -21,7 +21,7 @@ _MOST_MB, _MOST_OBJECTS = 0.5, 50.0  # that a night may leave behind, by the slo
 
 
 @dataclass(frozen=True, slots=True)
-class _After:
+class After:
     """What the process has after a night."""
 
     threads: int
@@ -30,7 +30,7 @@ class _After:
     memory_mb: float
 
     @classmethod
-    def now(cls) -> _After:
+    def now(cls) -> After:
         gc.collect()
         me = psutil.Process()
         return cls(threading.active_count(), me.num_fds(), len(gc.get_objects()), me.memory_full_info().uss / 1e6)
@@ -47,7 +47,7 @@ def nights_in_a_row(directory: Path, nights: int, speed: float = 700.0) -> list[
     :param speed: observatory seconds per real second
     """
     whole = Measured(f"{nights} nights in a row, each observed to its end", _NIGHT_REAL_S)
-    after: list[_After] = []
+    after: list[After] = []
     for number in range(nights):
         observatory = Observatory(directory / str(number), night="2022-09-29", speed=speed,
                                   fixtures=("night_2022-09-29.json",))  # fmt: skip
@@ -60,11 +60,11 @@ def nights_in_a_row(directory: Path, nights: int, speed: float = 700.0) -> list[
         if status != "done" or not summary["images"]["total"]:
             whole.violations.append(f"night {number + 1}: {status}, {summary['images']['total']} images")
         whole.violations += [f"night {number + 1}: {defect}" for defect in _defects(observatory)]
-        after.append(_After.now())
+        after.append(After.now())
     return [whole, *flat(after)]
 
 
-def flat(after: Sequence[_After]) -> list[Measured]:
+def flat(after: Sequence[After]) -> list[Measured]:
     """Judge whether nothing grew from night to night, once the first third has loaded what is needed."""
     first, settled = after[: max(1, len(after) // 3)], after[len(after) // 3 :]
     held = Measured("… with no more threads and descriptors than after the first third", runs=len(settled))

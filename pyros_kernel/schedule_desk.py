@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 from astropy.time import Time
-from matplotlib.figure import Figure
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,9 @@ from pyros_kernel.scheduling.words import utc
 from pyros_kernel.services import Services
 from pyros_kernel.store import PlacedSequence, Request, Schedule, Sequence
 from pyros_kernel.tasks import intervening
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _HOURS = "%H:%M%z"
 

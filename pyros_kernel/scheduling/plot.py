@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
 from astropy.table import QTable
-from matplotlib.dates import DateFormatter
-from matplotlib.figure import Figure
 
 from pyros_kernel.scheduling.block import Block, Id, Transition
 from pyros_kernel.scheduling.explaining import Explainer, Explanation, NightUse
@@ -18,6 +16,9 @@ from pyros_kernel.scheduling.outcome import Plan
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.scheduling.table import plan_as_table
 from pyros_kernel.scheduling.target_view import TargetView
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _POINTS = 150
 _SHOWN = 12  # targets with a name in the legend
@@ -55,6 +56,10 @@ class PlannedNight:
 
     def plot(self) -> Figure:
         """Draw altitude against time, with the planned part of each target bold, and below it the plan's timeline."""
+        # Heavy, and not needed for observing: a kernel that starts again must be quick.
+        from matplotlib.dates import DateFormatter
+        from matplotlib.figure import Figure
+
         figure = Figure(figsize=(10, 6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
         start, end = self.plan.start_unix_s, self.plan.end_unix_s

@@ -11,6 +11,8 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from tests.waiting import until
+
 START = """
 from pyros_kernel import Observatory
 obs = Observatory({data!r}, start="2022-09-30T08:00:00", speed=100, fixtures=("night_2022-09-29.json",))
@@ -96,3 +98,50 @@ def test_a_restart_of_the_kernel_leaves_nothing_and_the_next_start_works_at_once
         kernel.client.wait_for_ready(timeout=60)
         assert gone(simulators)
     assert list(tmp_path.rglob("*.part")) == []
+
+
+WATCH = """
+from pyros_kernel import Observatory
+obs = Observatory({data!r})
+try:
+    obs.start()
+except Exception as held:
+    print(type(held).__name__)
+obs.watch()
+"""
+RUNNING = "print([s.id for s in obs.snapshot().placed if s.status == 'executing'])"
+EXPOSING = "print([d.name for d in obs.snapshot().devices if d.state.get('activity') == 'exposing'])"
+IMAGES = "print(obs.summary()['images']['total'])"
+
+
+def test_a_reopened_notebook_sees_the_exposure_that_runs_and_the_night_as_it_is(kernel: Kernel, tmp_path: Path) -> None:
+    start = START.format(data=str(tmp_path)).replace("speed=100", "speed=20")
+    assert kernel.run(start)[0].endswith("OBSERVING\n")
+    again = kernel.manager.client()  # the same notebook, closed and opened again: another client of its kernel
+    again.start_channels()
+    again.wait_for_ready(timeout=60)
+    said: list[str] = []
+    again.execute_interactive(
+        "print(obs.snapshot().night.status)",
+        timeout=60,
+        output_hook=lambda m: said.append(m["content"].get("text", "")) if m["msg_type"] == "stream" else None,
+    )
+    again.stop_channels()
+    assert said == ["observing\n"]
+
+    other = Kernel()  # and a notebook with a kernel of its own
+    try:
+        assert other.run(WATCH.format(data=str(tmp_path))) == ("Held\n", "")
+
+        def both_see(what: str) -> bool:
+            here, there = kernel.run(what)[0], other.run(what)[0]
+            return here == there != "[]\n"
+
+        until(lambda: both_see(RUNNING), "both see the same sequence run")
+        until(lambda: both_see(EXPOSING), "both see the same cameras expose")
+        images = int(other.run(IMAGES)[0])
+        until(lambda: int(other.run(IMAGES)[0]) > images, "it sees the exposure end in an image")
+        assert other.run("obs.stop()")[1] == ""
+    finally:
+        other.stop()
+    assert kernel.run("print(obs.snapshot().night.status); obs.stop(); obs.check()") == ("observing\n", "")

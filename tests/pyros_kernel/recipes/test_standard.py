@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from instruments import Frame
 from pyros_kernel import Observatory
+from pyros_kernel.images import BadFrame
 from pyros_kernel.recipes import (
     BadArgument,
     Refused,
@@ -45,6 +49,7 @@ from pyros_kernel.recipes.standard.focus_curve import curve_svg, fit_focus
 from pyros_kernel.recipes.standard.pointing_run import spread
 from pyros_kernel.recipes.standard.tiles import tiles_of_circle, tiles_of_map
 from pyros_kernel.store import Alert, AlertStatus, Image
+from pyros_kernel.tasks import exposing
 from tests.waiting import status, until
 
 M31 = SkyCoord(10.6847, 41.2688, unit="deg")
@@ -333,4 +338,3 @@ def test_a_frame_that_can_not_be_what_the_camera_saw_ends_a_recipe_by_name_and_i
             return list(session.get_one(Image, bad.value.image_id).quicklook.get("flags", []))
 
     until(lambda: flag in flags(), "it is flagged")
-    assert (obs.settings.data / "2022-09-29" / "images").is_dir()
