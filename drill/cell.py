@@ -15,7 +15,7 @@ from typing import Any
 
 from drill.witness import Frames
 from pyros_kernel import Observatory
-from pyros_kernel.agents import Agent
+from pyros_kernel.agents import Agent, AgentHost
 from pyros_kernel.agents.majordome import Majordome
 
 FIXTURE = "night_2022-09-29.json"
@@ -59,7 +59,9 @@ def _say(what: Mapping[str, object]) -> None:
 
 def _state(obs: Observatory) -> dict[str, object]:
     """Say who executes what, from the machine itself and not from the store."""
-    majordome = obs.agents.agent(Agent.MAJORDOME)
+    agents = obs.agents
+    assert isinstance(agents, AgentHost)
+    majordome = agents.agent(Agent.MAJORDOME)
     assert isinstance(majordome, Majordome)
     course = majordome.machine.course
     running, entry = course.running, course.agenda.next()

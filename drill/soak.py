@@ -31,6 +31,7 @@ class After:
 
     @classmethod
     def now(cls) -> After:
+        """Look, once all garbage is collected."""
         gc.collect()
         me = psutil.Process()
         return cls(threading.active_count(), me.num_fds(), len(gc.get_objects()), me.memory_full_info().uss / 1e6)

@@ -12,6 +12,7 @@ from astropy import units as u
 from astropy.time import Time
 from numpy.typing import NDArray
 
+from instruments.errors import Rejected
 from instruments.instrument import Instrument
 from instruments.operation import Operation
 from instruments.reading import Reading
@@ -88,6 +89,14 @@ class Camera(Instrument[CameraState]):
 
         :raises Rejected: if the camera is busy, or the exposure time is out of its range
         """
+
+    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame]:
+        """Follow an exposure again whose operation was lost with the link: it went on in the camera.
+
+        :param lost: as :meth:`expose` gave it, or this
+        :raises Rejected: if this camera can't tell, or began another one since
+        """
+        raise Rejected(self.name, lost.command, "this camera can't tell which exposure it made", "its link was lost")
 
     def stop_exposure(self) -> None:
         """End the exposure that runs now, and read it out: its operation ends with a frame of less exposure time.

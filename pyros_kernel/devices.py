@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -34,6 +35,7 @@ D = TypeVar("D")
 NEVER_ASKED = "not asked yet"
 _CONNECT_S = 3.0
 _STATE_S = 0.9  # real seconds: with Monitoring's second between two questions, who is silent is known in two
+_GRACE_S = 3.0  # real seconds: a cut cable or a server that restarts is no reason to leave the sky
 _LONGEST_PAUSE_S = 2.0  # real seconds between two attempts to connect: a dome that comes back must be seen soon
 _CHANNELS = {DeviceKind.CAMERA_VIS: Channel.VIS, DeviceKind.CAMERA_NIR: Channel.NIR}
 
@@ -49,12 +51,18 @@ class Member:
     row: Device
     instrument: Instrument[Any]
     error: str = NEVER_ASKED
+    answered_s: float = float("-inf")  # time.monotonic
     backoff: Backoff = field(default_factory=lambda: Backoff(longest_s=_LONGEST_PAUSE_S))
 
     @property
     def usable(self) -> bool:
         """Whether it is connected and answered when last asked."""
         return not self.error and self.instrument.connected
+
+    @property
+    def there(self) -> bool:
+        """Whether it can be used, or lost its link a moment ago: what it does goes on, and the link comes back."""
+        return self.usable or time.monotonic() - self.answered_s < _GRACE_S
 
 
 class Devices:
@@ -130,11 +138,11 @@ class Devices:
 
     @property
     def cameras(self) -> dict[Channel, Camera]:
-        """The cameras that can be used now, by channel."""
+        """The cameras that are there now, by channel."""
         return {
             _CHANNELS[m.row.kind]: m.instrument
             for m in self.members.values()
-            if m.row.kind in _CHANNELS and m.usable and isinstance(m.instrument, Camera)
+            if m.row.kind in _CHANNELS and m.there and isinstance(m.instrument, Camera)
         }
 
     @property
@@ -174,11 +182,11 @@ class Devices:
                 self.members[name].backoff.failed()
 
     def missing_blocking(self) -> list[str]:
-        """Name the blocking devices that can't be used, each with why."""
+        """Name the blocking devices that are not there, each with why."""
         return [
             f"{m.row.name}: {m.error or 'not connected'}"
             for m in self.members.values()
-            if m.row.blocking and not m.usable
+            if m.row.blocking and not m.there
         ]
 
     def row_of(self, camera: Camera) -> Device:
@@ -206,7 +214,7 @@ class Devices:
             return None
         if member.error:
             logger.info("%s answers at %s", name, member.instrument.address)
-        member.error = ""
+        member.error, member.answered_s = "", time.monotonic()
         return state
 
     def _connect(self, member: Member) -> None:

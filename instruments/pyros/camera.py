@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ from astropy.io import fits
 
 from instruments.camera import Camera, CameraActivity, CameraState, Frame, FrameKind
 from instruments.clock import Clock
-from instruments.errors import ProtocolError
+from instruments.errors import ProtocolError, Rejected
 from instruments.instrument import DEADLINE_S
 from instruments.operation import Operation
 from instruments.pyros.answer import Answer
@@ -36,6 +37,7 @@ class PyrosCamera(Camera):
         super().__init__(name, address)
         self._device = Device(name, address, clock, partial(_state, name))
         self._cooling: float | str | None = None
+        self._last: tuple[Operation[Frame], int] | None = None  # the last exposure, and the number of its frame
 
     @property
     def connected(self) -> bool:
@@ -74,13 +76,22 @@ class PyrosCamera(Camera):
         """Take one frame; the operation's result is the frame."""
         seconds = number_in(exposure_time, u.s)
         accepted = self._device.upload_and_do(self._device.command("SET", "EXPOSURE", seconds, kind.value), "EXPOSE")
-        what = f"expose {seconds:g} s {kind}"
+        what, eta_s = f"expose {seconds:g} s {kind}", float(accepted.values["eta"])
+        return self._follow(int(accepted.values["frame"]), what, eta_s, accepted.sent_monotonic_s)
+
+    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame]:
+        """Follow an exposure again whose operation was lost with the link."""
+        if self._last is None or self._last[0] is not lost:
+            raise Rejected(self.name, lost.command, "another exposure was begun since", self._device.describe())
+        return self._follow(self._last[1], lost.command, lost.eta_s, time.monotonic())
+
+    def _follow(self, number: int, what: str, eta_s: float, sent_s: float) -> Operation[Frame]:
         operation: Operation[Any] = Operation(
-            self.name, what, float(accepted.values["eta"]), on_cancel=lambda: self.abort(f"{what} was cancelled")
+            self.name, what, eta_s, on_cancel=lambda: self.abort(f"{what} was cancelled")
         )
-        operation.sent_monotonic_s = accepted.sent_monotonic_s
-        check = partial(self._check_exposure, operation, int(accepted.values["frame"]))
-        self._device.poller.follow(operation, check, _DETECTOR, accepted.sent_monotonic_s)
+        operation.sent_monotonic_s = sent_s
+        self._last = operation, number
+        self._device.poller.follow(operation, partial(self._check_exposure, operation, number), _DETECTOR, sent_s)
         return operation
 
     def set_filter(self, name: str) -> Operation[CameraState]:

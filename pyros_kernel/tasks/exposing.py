@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,16 @@ from typing import NoReturn, Protocol
 
 from astropy import units as u
 
-from instruments import Camera, Frame, FrameKind, OperationAborted, OperationState
+from instruments import (
+    Camera,
+    Frame,
+    FrameKind,
+    NotConnected,
+    OperationAborted,
+    OperationState,
+    ProtocolError,
+    Rejected,
+)
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.clock import Clock
 from pyros_kernel.images import ArchiveError, BadFrame, ImageArchive, ImageContext, check_frame
@@ -18,11 +28,13 @@ from pyros_kernel.images.spare import spare_archive
 from pyros_kernel.store import Image, Store
 from pyros_kernel.store.patience import patiently
 from pyros_kernel.tasks.analysis import AnalysisServices, analyse_image
+from pyros_kernel.tasks.cuts import link_again, through_cuts
 from pyros_kernel.tasks.waiting import wait_or_stop
 
 logger = logging.getLogger(__name__)
 
 _DISK_PAUSE_REAL_S = (0.5, 10.0)  # first and longest pause before a disk that refused a frame is tried again
+_FOLLOWED_REAL_S = 60.0  # besides the exposure itself: so long its link may be away, all in all
 _SHORT = 1 * u.ms  # what a device may round an exposure time to
 
 
@@ -71,8 +83,13 @@ def take_shot(shot: Shot, services: ShotServices, cancelled: Cancellation, analy
     :param analysis: where the analyses run, so that the next exposure doesn't wait for them
     """
     camera = shot.camera
-    if shot.filter is not None and camera.state().filter.value != shot.filter:
-        wait_or_stop(camera.set_filter(shot.filter), services.clock, cancelled)
+    if (wanted := shot.filter) is not None:
+
+        def bring() -> None:
+            if camera.state().filter.value != wanted:
+                wait_or_stop(camera.set_filter(wanted), services.clock, cancelled)
+
+        through_cuts(camera, bring, cancelled)
     try:
         frame, image = take_frame(camera, shot.exposure, shot.kind, shot.context, services, cancelled)
     except BadFrame as bad:
@@ -103,14 +120,7 @@ def take_frame(
     """
     cancelled.check()
     asked_s = services.clock.unix_s()
-    running = camera.expose(exposure, kind)
-
-    def read_out() -> None:
-        if running.state is OperationState.RUNNING:  # or it would stop what was begun after it
-            camera.stop_exposure()
-
-    stop = read_out if kind is FrameKind.LIGHT else running.cancel
-    frame = wait_or_stop(running, services.clock, cancelled, stop)
+    frame = _exposed(camera, exposure, kind, services.clock, cancelled)
     complete = frame.exposure_time > exposure - _SHORT
     had_s = services.clock.unix_s()
     try:
@@ -132,6 +142,28 @@ def take_frame(
             return frame, image
     cancelled.check()
     raise OperationAborted(f"{camera.name}: stopped after {frame.exposure_time:.3g} of {exposure:g}")
+
+
+def _exposed(camera: Camera, exposure: u.Quantity, kind: FrameKind, clock: Clock, cancelled: Cancellation) -> Frame:
+    """Expose and wait for the frame; a cut link ends neither, the exposure is followed again once it is back."""
+    running = camera.expose(exposure, kind)
+    deadline = time.monotonic() + _FOLLOWED_REAL_S + 3 * running.eta_s / clock.speed
+
+    def read_out() -> None:
+        if running.state is OperationState.RUNNING:  # or it would stop what was begun after it
+            camera.stop_exposure()
+
+    while True:
+        try:
+            return wait_or_stop(running, clock, cancelled, read_out if kind is FrameKind.LIGHT else running.cancel)
+        except (NotConnected, ProtocolError) as lost:
+            if running.state is not OperationState.UNKNOWN or time.monotonic() > deadline:
+                raise
+            link_again(camera, lost, cancelled)
+            try:
+                running = camera.pick_up(running)
+            except Rejected:
+                raise lost from None
 
 
 def _write(

@@ -9,6 +9,7 @@ from instruments import Operation, TelescopeState
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.scheduling import azimuth
 from pyros_kernel.services import Services
+from pyros_kernel.tasks.cuts import through_cuts
 from pyros_kernel.tasks.waiting import wait_or_leave
 
 
@@ -44,8 +45,18 @@ def point(
     :raises WorkCancelled: if the work was cancelled
     :raises InstrumentError: if telescope or dome failed
     """
-    running = slew or start_slew(target, services, cancelled)
-    dome = turn_dome(target, services)
-    state = wait_or_leave(running, services.clock, cancelled)
-    wait_or_leave(dome, services.clock, cancelled)
+    telescope, dome = services.devices.telescope, services.devices.dome
+    # Both are sent before either is waited for; what a cut link leaves unknown is sent again.
+    slews = [slew or through_cuts(telescope, lambda: start_slew(target, services, cancelled), cancelled)]
+    turns = [through_cuts(dome, lambda: turn_dome(target, services), cancelled)]
+
+    def arrive() -> TelescopeState:
+        running = slews.pop() if slews else start_slew(target, services, cancelled)
+        return wait_or_leave(running, services.clock, cancelled)
+
+    def turn() -> object:
+        return wait_or_leave(turns.pop() if turns else turn_dome(target, services), services.clock, cancelled)
+
+    state = through_cuts(telescope, arrive, cancelled)
+    through_cuts(dome, turn, cancelled)
     return state

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from astropy import units as u
 
-from instruments import Instrument, InstrumentError, NotConnected
+from instruments import Instrument, InstrumentError, NotConnected, Rejected
 from instruments.clock import Clock
 from instruments.connect import open_instrument
 from instruments.reconnect import Backoff, Reconnector
@@ -61,6 +61,36 @@ def test_a_supervised_instrument_comes_back_and_is_told_its_settings(simulators:
     finally:
         camera.disconnect()
         wire.close()
+
+
+def test_an_exposure_goes_on_in_a_camera_whose_link_is_cut_and_is_picked_up_once_it_is_back(
+    simulators: Simulators,
+) -> None:
+    wire = Proxy(simulators.ports["vis"])
+    camera: Any = open_instrument("camera_vis", "vis", f"pyros://127.0.0.1:{wire.port}/CAMERA_VIS", simulators.clock)
+    try:
+        camera.connect(3.0)
+        lost = camera.expose(300 * u.s)
+        wire.cut()
+        with pytest.raises(NotConnected, match="its outcome is unknown"):
+            lost.wait(10)
+        wire.mend()
+        _wait_until(lambda: _connects(camera))
+        again = camera.pick_up(lost)
+        frame = again.wait(20)
+        assert frame.exposure_time == 300 * u.s
+        assert camera.pick_up(again).wait(20).start == frame.start, "it keeps its last frame"
+        with pytest.raises(Rejected, match="another exposure was begun since"):
+            camera.pick_up(lost)
+    finally:
+        camera.disconnect()
+        wire.close()
+
+
+def _connects(camera: Any) -> bool:
+    with contextlib.suppress(InstrumentError):
+        camera.connect(1.0)
+    return camera.connected
 
 
 def test_what_cannot_be_connected_is_shown_as_one_tree(simulators: Simulators, free_port: int) -> None:

@@ -17,7 +17,7 @@ from astropy.time import Time
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from instruments import Camera, CameraState, Frame, FrameKind, Operation
+from instruments import Camera, CameraState, Frame, FrameKind, NotConnected, Operation
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.clock import ManualClock
 from pyros_kernel.images import ArchiveError, BadFrame, ImageArchive, ImageContext
@@ -67,6 +67,33 @@ class ScriptedCamera(Camera):
             data = np.random.default_rng(self.seed).integers(400, 600, (16, 16)).astype(np.uint16)
         self.clock.advance(float(exposure_time.to_value(u.s)) + 2.0)
         operation.finish(Frame(data, {}, start, exposure_time, kind, "r", self.name))
+        return operation
+
+
+class CutCamera(ScriptedCamera):
+    """Loses each exposure with its link, and gives the frame after ``cuts`` of them; with 0 it can't."""
+
+    def __init__(self, clock: ManualClock, cuts: int) -> None:
+        super().__init__(clock)
+        self.cuts, self.whole, self.connects = cuts, None, 0
+
+    def connect(self, timeout_s: float = 5.0) -> None:
+        self.connects += 1
+
+    def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
+        self.whole = super().expose(exposure_time, kind)
+        return self._lost()
+
+    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame]:
+        if not self.cuts:
+            return super().pick_up(lost)
+        self.cuts -= 1
+        assert self.whole is not None
+        return self._lost() if self.cuts else self.whole
+
+    def _lost(self) -> Operation[Frame]:
+        operation: Operation[Frame] = Operation(self.name, "expose")
+        operation.lose(NotConnected(self.name, "expose", "the link broke; its outcome is unknown"))
         return operation
 
 
@@ -134,6 +161,21 @@ def test_a_frame_that_can_not_be_what_it_saw_is_kept_and_stops_the_work_by_name(
     with services.store.session(read_only=True) as session:
         assert session.get_one(Image, bad.value.image_id).path in kept(services)
     assert len(kept(services)) == 2
+
+
+def test_an_exposure_is_followed_through_cuts_of_its_link(services: Services) -> None:
+    camera = CutCamera(services.clock, cuts=3)
+    frame, _ = take(camera, services)
+    assert camera.whole is not None and frame is camera.whole.wait(0)
+    assert camera.connects == 3
+    assert len(kept(services)) == 1
+
+
+def test_a_camera_that_can_not_pick_up_fails_with_what_cut_it(services: Services) -> None:
+    camera = CutCamera(services.clock, cuts=0)
+    with pytest.raises(NotConnected, match="the link broke"):
+        take(camera, services)
+    assert kept(services) == []
 
 
 def test_a_start_that_did_not_move_is_named(services: Services, camera: ScriptedCamera) -> None:
