@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
@@ -48,13 +49,14 @@ def restarted_database(directory: Path, kills: int, dice: random.Random) -> list
     """Kill the PostgreSQL server of a night again and again, and start it again."""
     back = Measured(f"PostgreSQL of a night (×{_SPEED:g}) killed, and started again → the night goes on", GOES_ON_S)
     try:
-        with _cluster(directory / "cluster") as (url, restart):
-            data = directory / "data"
-            with Kernel(data, Clock(Time(_BEGIN), _SPEED), {"PYROS_DATABASE_URL": url}) as kernel:
-                kernel.started()
-                kernel.goes_on()
-                with closing(Store.open(url)) as store:
-                    return _struck(kernel, store, kills, dice, back, lambda _: restart(dice.uniform(0.0, 3.0)))
+        with (
+            _cluster() as (url, restart),
+            Kernel(directory, Clock(Time(_BEGIN), _SPEED), {"PYROS_DATABASE_URL": url}) as kernel,
+        ):
+            kernel.started()
+            kernel.goes_on()
+            with closing(Store.open(url)) as store:
+                return _struck(kernel, store, kills, dice, back, lambda _: restart(dice.uniform(0.0, 3.0)))
     except (Late, OSError, subprocess.CalledProcessError) as error:
         back.violations.append(str(error))
         return [back]
@@ -105,44 +107,38 @@ def _struck(
 
 
 @contextmanager
-def _cluster(directory: Path) -> Generator[tuple[str, Callable[[float], None]]]:
+def _cluster() -> Generator[tuple[str, Callable[[float], None]]]:
     """Run a PostgreSQL server of our own on a free port; give its address, and how to kill and restart it."""
     programs = [shutil.which(name) for name in ("initdb", "pg_ctl")]
     if None in programs:
         raise FileNotFoundError("initdb and pg_ctl are missing: install postgresql")
     initdb, pg_ctl = (str(program) for program in programs)
-    directory.mkdir(parents=True)
-    as_user: list[str] = []
-    if os.getuid() == 0:  # PostgreSQL refuses to run as root
-        shutil.chown(directory, "postgres")
-        as_user = ["/usr/sbin/runuser", "-u", "postgres", "--"]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    base, log = directory / "base", directory / "log"
-
-    def run(*words: str) -> None:
-        subprocess.run([*as_user, *words], check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-    def start() -> None:
+    # Not below a directory that only we may enter: PostgreSQL refuses to run as root.
+    with tempfile.TemporaryDirectory(prefix="pyros-drill-pg-", ignore_cleanup_errors=True) as name:
+        directory, as_user = Path(name), list[str]()
+        if os.getuid() == 0:
+            shutil.chown(directory, "postgres")
+            as_user = ["/usr/sbin/runuser", "-u", "postgres", "--"]
+        base, log = directory / "base", directory / "log"
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={directory}"
-        run(pg_ctl, "-D", str(base), "-l", str(log), "-o", options, "-w", "-t", f"{_READY_S:g}", "start")
+        start = (pg_ctl, "-D", str(base), "-l", str(log), "-o", options, "-w", "-t", f"{_READY_S:g}", "start")
 
-    def restart(after_s: float) -> None:
-        master = int((base / "postmaster.pid").read_text().split()[0])
-        os.kill(master, signal.SIGKILL)
-        time.sleep(after_s)
-        until(lambda: not _listens(port), "the old server is gone")
-        start()
+        def run(*words: str, check: bool = True) -> bool:
+            said = subprocess.DEVNULL
+            return not subprocess.run([*as_user, *words], check=check, stdout=said, stderr=said, cwd="/").returncode
 
-    run(initdb, "-D", str(base), "-U", "pyros", "--auth=trust", "--no-sync")
-    start()
-    try:
-        yield f"postgresql://pyros@127.0.0.1:{port}/postgres", restart
-    finally:
-        run(pg_ctl, "-D", str(base), "-m", "immediate", "-w", "stop")
+        def restart(after_s: float) -> None:
+            os.kill(int((base / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+            time.sleep(after_s)
+            # It refuses as long as one process of the old server has not noticed that it is alone.
+            until(lambda: run(*start, check=False), "the server starts again", _READY_S)
 
-
-def _listens(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
+        run(initdb, "-D", str(base), "-U", "pyros", "--auth=trust", "--no-sync")
+        run(*start)
+        try:
+            yield f"postgresql://pyros@127.0.0.1:{port}/postgres", restart
+        finally:
+            run(pg_ctl, "-D", str(base), "-m", "immediate", "-w", "stop")

@@ -14,6 +14,7 @@ from typing import cast
 from drill.measured import Measured
 from drill.place import Late, until
 from drill.witness import Frames, lost_or_twice
+from instruments import InstrumentError
 from instruments.pyros import SimulatorControl
 from pyros_kernel import Observatory
 
@@ -73,17 +74,27 @@ def _cut(
         for name in names:
             if stop.wait(pause_s):
                 return
-            device, cut = _devices(control)[name], dice.choice(_CUTS)
-            if name in armed:
-                cuts[name] += "drop" not in cast("list[str]", device["faults"])
-                armed.remove(name)
-                control.heal(name)
-            control.fault(name, cut, None, dice.randrange(_SEEDS))
-            if cut == "drop":
-                armed.add(name)
-            else:
-                control.heal(name)
-                cuts[name] += bool(device["links"])
+            try:
+                cuts[name] += _cut_one(control, name, dice, armed)
+            except InstrumentError:  # on a busy machine the drill's own link may be given up as well
+                with suppress(InstrumentError):
+                    control.connect()
+
+
+def _cut_one(control: SimulatorControl, name: str, dice: random.Random, armed: set[str]) -> int:
+    """Cut one device's links; give how many cuts came true since the last look at it."""
+    device, cut, came = _devices(control)[name], dice.choice(_CUTS), 0
+    if name in armed:
+        came += "drop" not in cast("list[str]", device["faults"])
+        armed.remove(name)
+        control.heal(name)
+    control.fault(name, cut, None, dice.randrange(_SEEDS))
+    if cut == "drop":
+        armed.add(name)
+    else:
+        control.heal(name)
+        came += bool(device["links"])
+    return came
 
 
 def _devices(control: SimulatorControl) -> dict[str, dict[str, object]]:
