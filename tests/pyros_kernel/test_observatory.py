@@ -133,7 +133,7 @@ def test_a_telescope_that_leaves_pauses_and_is_taken_back(obs: Observatory) -> N
         control.stop("telescope")
         until(lambda: status(obs) == "paused", "paused")
         until(lambda: shutter(obs) is Shutter.CLOSED, "closed without a telescope to park")
-        assert "telescope" in reason(obs)
+        until(lambda: "telescope" in reason(obs), "it says why")
         assert not device(obs, "telescope").connected
         assert obs.alerts.send(BURST).ack, "alerts go on"
         assert device(obs, "plc").connected, "monitoring goes on"
