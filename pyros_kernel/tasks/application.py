@@ -17,7 +17,7 @@ from celery.app.amqp import AMQP, Queues
 from celery.app.control import Control
 from kombu import pools
 from kombu.entity import Exchange, Queue
-from kombu.exceptions import KombuError
+from kombu.exceptions import EncodeError, KombuError
 from kombu.utils.json import dumps
 from sqlalchemy.exc import DBAPIError
 
@@ -238,6 +238,10 @@ def _may_look_again(sender: Celery, **_: Any) -> None:  # pyright: ignore[report
 
 def _note(name: str, queue: str, headers: dict[str, Any], body: Any) -> None:
     """Write a task down before its message goes out."""
+    try:
+        message = json.loads(dumps({"headers": headers, "body": body}))
+    except TypeError as error:
+        raise EncodeError(f"task {name}: {error}; give it what JSON can say") from error
     shown = ", ".join(x for x in (headers["argsrepr"][1:-1].rstrip(","), _shown(body[1])) if x)
     ledger.note_sent(
         ledger.Sent(
@@ -247,7 +251,7 @@ def _note(name: str, queue: str, headers: dict[str, Any], body: Any) -> None:
             arguments=shown[:500],
             retries=int(headers.get("retries") or 0),
             due=datetime.fromisoformat(headers["eta"]) if headers.get("eta") else ledger.now(),
-            message=json.loads(dumps({"headers": headers, "body": body})),
+            message=message,
         )
     )
 

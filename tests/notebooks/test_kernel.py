@@ -120,14 +120,13 @@ def test_a_reopened_notebook_sees_the_exposure_that_runs_and_the_night_as_it_is(
     again = kernel.manager.client()  # the same notebook, closed and opened again: another client of its kernel
     again.start_channels()
     again.wait_for_ready(timeout=60)
-    said: list[str] = []
-    again.execute_interactive(
-        "print(obs.snapshot().night.status)",
-        timeout=60,
-        output_hook=lambda m: said.append(m["content"].get("text", "")) if m["msg_type"] == "stream" else None,
-    )
+    # By the reply itself: what a kernel prints may be said before a new client listens.
+    message = again.execute("", user_expressions={"status": "obs.snapshot().night.status"})
+    reply = again.get_shell_msg(timeout=60)
+    while reply["parent_header"].get("msg_id") != message:
+        reply = again.get_shell_msg(timeout=60)
     again.stop_channels()
-    assert said == ["observing\n"]
+    assert reply["content"]["user_expressions"]["status"]["data"]["text/plain"] == "'observing'"
 
     other = Kernel()  # and a notebook with a kernel of its own
     try:

@@ -99,9 +99,10 @@ def test_length_is_that_of_the_longer_channel(services: Services) -> None:
 def test_the_way_to_the_target_is_part_of_an_entry(services: Services) -> None:
     first, second = services.add("a", priority_offset=5.0), services.add("b", dec_deg=10.0)
     services.schedule()
+    earlier, later = sorted((first, second), key=lambda key: services.entry(key).start or datetime.max)
     # 20° apart: the dome's 10 °/s is slower than the telescope's 15; 5 s to settle.
-    assert services.length_s(second) - services.length_s(first) == pytest.approx(7.0, abs=0.1)
-    assert services.entry(first).end == services.entry(second).start
+    assert services.length_s(later) - services.length_s(earlier) == pytest.approx(7.0, abs=0.1)
+    assert services.entry(earlier).end == services.entry(later).start
 
 
 def test_a_new_schedule_supersedes_the_old_one_and_moves_sequences_back(services: Services) -> None:
@@ -152,7 +153,7 @@ def test_what_executes_stays(services: Services) -> None:
     end = services.entry(running).end
     assert end is not None
     left_s = (end - datetime.fromtimestamp(services.clock.unix_s(), UTC)).total_seconds()
-    assert 300.0 < left_s <= 3 * 106.0 + 20.0
+    assert 300.0 < left_s <= 3 * 106.0 + 40.0
 
 
 def test_only_what_is_asked_for_is_planned(services: Services) -> None:
