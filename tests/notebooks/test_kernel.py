@@ -117,7 +117,9 @@ IMAGES = "print(obs.summary()['images']['total'])"
 def test_a_reopened_notebook_sees_the_exposure_that_runs_and_the_night_as_it_is(kernel: Kernel, tmp_path: Path) -> None:
     start = START.format(data=str(tmp_path)).replace("speed=100", "speed=20")
     assert kernel.run(start)[0].endswith("OBSERVING\n")
-    again = kernel.manager.client()  # the same notebook, closed and opened again: another client of its kernel
+    # The same notebook, closed and opened again: another client of its kernel, with a session of its own.
+    again = BlockingKernelClient(connection_file=kernel.manager.connection_file)
+    again.load_connection_file()
     again.start_channels()
     again.wait_for_ready(timeout=60)
     # By the reply itself: what a kernel prints may be said before a new client listens.
