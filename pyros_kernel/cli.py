@@ -25,10 +25,10 @@ class _Commands(click.Group):
     brought: ClassVar[dict[str, str]] = {
         "broker": "pyros_kernel.alerts.cli:broker",
         "keys": "pyros_kernel.agents.cli:keys",
-        "page": "pyros_kernel.page_command:page",
+        "page": "pyros_kernel.commands.page:page",
         "replay": "pyros_kernel.alerts.cli:replay",
-        "report": "pyros_kernel.report_command:report",
-        "run": "pyros_kernel.recipe_command:run",
+        "report": "pyros_kernel.commands.report:report",
+        "run": "pyros_kernel.commands.recipe:run",
         "schedule": "pyros_kernel.scheduling.cli:schedule",
         "tasks": "pyros_kernel.tasks.cli:tasks",
         "workers": "pyros_kernel.tasks.cli:workers",
@@ -59,7 +59,7 @@ def main(context: click.Context, data: Path | None) -> None:
 @click.pass_obj
 def setup(settings: Settings) -> None:
     """Make the first database and the PyROS kernel of JupyterLab, if they are not there."""
-    from pyros_kernel.lab import install_kernelspec
+    from pyros_kernel.commands.lab import install_kernelspec
     from pyros_kernel.opening import first_fixtures
     from pyros_kernel.store import Store
 
@@ -79,7 +79,7 @@ def setup(settings: Settings) -> None:
 @click.pass_obj
 def lab(settings: Settings, notebook: Path, no_browser: bool, port: int | None) -> None:
     """Open JupyterLab on the night's notebook."""
-    from pyros_kernel.lab import run_lab
+    from pyros_kernel.commands.lab import run_lab
 
     os.environ["PYROS_DATA"] = str(settings.data)  # what a notebook's Observatory() takes
     run_lab(notebook, browser=not no_browser, port=port)
@@ -91,7 +91,7 @@ def lab(settings: Settings, notebook: Path, no_browser: bool, port: int | None) 
 @click.pass_obj
 def night(settings: Settings, night: str, speed: float) -> None:
     """Run a whole simulated night: the night's notebook, without a browser."""
-    from pyros_kernel.rehearsal import rehearse
+    from pyros_kernel.commands.night import rehearse
 
     sys.exit(rehearse(NIGHT_NOTEBOOK, settings, night, speed))
 
@@ -134,7 +134,7 @@ def agents() -> None:
 @click.pass_obj
 def agents_start(settings: Settings, simulate: bool, observe: bool) -> None:
     """Run all agents in the foreground, until interrupted or told to stop."""
-    from pyros_kernel.headless import run
+    from pyros_kernel.commands.headless import run
 
     sys.exit(run(settings, simulate=simulate, observe=observe))
 

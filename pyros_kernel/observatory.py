@@ -19,26 +19,21 @@ from astropy.time import Time
 from pyros_kernel.agents import Agent, AgentConfig, AgentHost, AgentsElsewhere, Sender
 from pyros_kernel.agents.alert_manager import AlertManager
 from pyros_kernel.agents.majordome import Majordome
-from pyros_kernel.alert_desk import AlertDesk
-from pyros_kernel.by_hand import ByHand, Seat
 from pyros_kernel.clock import Clock
+from pyros_kernel.desks import AlertDesk, ByHand, NightElsewhere, NightRun, ScheduleDesk, Seat, TaskDesk
 from pyros_kernel.devices import Devices, Missing
-from pyros_kernel.drill import Drill
 from pyros_kernel.handles import handle
 from pyros_kernel.lease import ControlLease, LeaseHeld
 from pyros_kernel.lock import Held
-from pyros_kernel.night_run import NightElsewhere, NightRun
 from pyros_kernel.recipes import running
 from pyros_kernel.report import NightCells, summarise, write_report
 from pyros_kernel.safety.guarded import Guarded
-from pyros_kernel.schedule_desk import ScheduleDesk
 from pyros_kernel.services import Services
 from pyros_kernel.settings import Settings
-from pyros_kernel.simulation import SimulatorProcess
+from pyros_kernel.simulation import Drill, SimulatorProcess
 from pyros_kernel.snapshot import NOTHING, Snapshot
 from pyros_kernel.started import Started, Wanted
 from pyros_kernel.store import Channel, Store, note_cell
-from pyros_kernel.task_desk import TaskDesk
 from pyros_kernel.tasks.context import Context, read_context
 from pyros_kernel.watching import Watching
 
@@ -452,7 +447,7 @@ class Observatory:
         """Turn the night into a drill: ``with obs.faults(seed=7): …`` breaks simulated instruments, and heals them.
 
         :param seed: of which device has which fault, and when
-        :param how: ``devices``, ``faults``, ``every_s``, ``lasts_s`` of :class:`pyros_kernel.drill.Drill`
+        :param how: ``devices``, ``faults``, ``every_s``, ``lasts_s`` of :class:`pyros_kernel.simulation.Drill`
         :raises NotStarted: if the observatory is not started
         :raises ValueError: if its instruments are real ones, or there is no such fault
         """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pyros_kernel.lease_view import LeaseView
+from pyros_kernel.lease import LeaseView
 from pyros_kernel.safety import Rule, Verdict
 
 

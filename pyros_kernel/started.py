@@ -29,8 +29,7 @@ from pyros_kernel.opening import (
 from pyros_kernel.recipes import end_all
 from pyros_kernel.safety.guarded import Guarded
 from pyros_kernel.settings import Settings
-from pyros_kernel.simulation import SimulatorProcess
-from pyros_kernel.simulators_elsewhere import find_simulators
+from pyros_kernel.simulation import SimulatorProcess, find_simulators
 from pyros_kernel.store import Store
 from pyros_kernel.tasks.context import write_context
 from pyros_kernel.view import View

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import ipywidgets as W
 
-from pyros_kernel.lease_view import LeaseView
+from pyros_kernel.lease import LeaseView
 from pyros_kernel.snapshot import Snapshot
 from widgets.controls import Control
 from widgets.observed import Lease, Observed

@@ -25,7 +25,7 @@ from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Store, dump
 
 SPEED = 200.0
-_MODULE = "pyros_kernel.recipe_rehearsal"  # above this room, so found by name
+_MODULE = "pyros_kernel.commands.recipe_rehearsal"  # above this room, so found by name
 _LIMIT_REAL_S = 600.0
 # What a rehearsal must know of the store; sequences stay out of it, so that its night has nothing else to do.
 _TAKEN = ("common.Site", "common.Device", "common.Filter", "auth.User", "common.ScientificProgramme")

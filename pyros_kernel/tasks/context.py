@@ -25,7 +25,7 @@ from pyros_kernel.safety import SafetyWatch, read_rules
 from pyros_kernel.scheduling import Sky, night_name
 from pyros_kernel.services import Services
 from pyros_kernel.settings import Settings
-from pyros_kernel.simulators_elsewhere import SimulatorsAway, SimulatorsElsewhere, find_simulators
+from pyros_kernel.simulation import SimulatorsAway, SimulatorsElsewhere, find_simulators
 from pyros_kernel.store import Device, Night, Site, Store
 from pyros_kernel.tasks import place
 

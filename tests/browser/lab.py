@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from playwright.sync_api import Page
 
-from pyros_kernel.lab import install_kernelspec, lab_command, lab_environment
+from pyros_kernel.commands.lab import install_kernelspec, lab_command, lab_environment
 
 UP_S = 60.0  # the first start on a cold disk takes half a minute
 TRUE_S = 20.0  # a promise of behaviour, not of speed: CI shares its cores

@@ -18,7 +18,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from PIL import Image
 
-from pyros_kernel.lease_view import LeaseView
+from pyros_kernel.lease import LeaseView
 from pyros_kernel.safety import Reason, Safety, Verdict, read_rules
 from pyros_kernel.snapshot import (
     AgentView,

@@ -19,8 +19,7 @@ from pyros_kernel.clock import Clock
 from pyros_kernel.lease import NotCommanding
 from pyros_kernel.opening import first_fixtures
 from pyros_kernel.settings import Settings
-from pyros_kernel.simulation import SimulatorProcess
-from pyros_kernel.simulators_elsewhere import SimulatorsAway
+from pyros_kernel.simulation import SimulatorProcess, SimulatorsAway
 from pyros_kernel.store import Store
 from pyros_kernel.tasks.context import Finder
 from tests.waiting import status, until

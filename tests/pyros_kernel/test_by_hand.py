@@ -15,8 +15,8 @@ import pytest
 
 from instruments import InstrumentError
 from pyros_kernel import Observatory
+from pyros_kernel.commands.page import Attached
 from pyros_kernel.lease import NotCommanding
-from pyros_kernel.page_command import Attached
 from pyros_kernel.recipes import Refused
 from pyros_kernel.settings import Settings
 from tests.waiting import until

@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from pyros_kernel.lab import install_kernelspec, lab_command, lab_environment, run_lab
+from pyros_kernel.commands.lab import install_kernelspec, lab_command, lab_environment, run_lab
 
 
 def test_the_kernel_is_installed_with_its_logos(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def _ask(port: int, path: str, body: dict[str, Any] | None = None) -> Any:
 @contextlib.contextmanager
 def _running_lab(notebook: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     code = (
-        "import sys; from pathlib import Path; from pyros_kernel.lab import run_lab\n"
+        "import sys; from pathlib import Path; from pyros_kernel.commands.lab import run_lab\n"
         f"run_lab(Path({str(notebook)!r}), port={port}, browser=False, extra=['--IdentityProvider.token=secret'])"
     )
     log = notebook.with_suffix(".log")

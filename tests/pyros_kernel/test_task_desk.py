@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from pyros_kernel import Observatory
+from pyros_kernel.desks import TaskRefused
 from pyros_kernel.settings import Settings
 from pyros_kernel.store import Store
-from pyros_kernel.task_desk import TaskRefused
 from pyros_kernel.tasks import app, ledger
-from pyros_kernel.view_tasks import read_tasks
+from pyros_kernel.view.tasks import read_tasks
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from pyros_kernel.safety import read_rules
 from pyros_kernel.scheduling import Sky
 from pyros_kernel.store import Request, RequestKind, Sequence, SequenceStatus, Site, Store, Weather
-from pyros_kernel.view_sky import SkyLook
-from pyros_kernel.view_weather import WeatherHistory
+from pyros_kernel.view.sky import SkyLook
+from pyros_kernel.view.weather import WeatherHistory
 
 SITE = Site(name="San Pedro Mártir", latitude_deg=31.0443, longitude_deg=-115.4637, elevation_m=2800.0)
 NOON = datetime(2022, 9, 30, 8, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from astropy import units as u
 from click.testing import CliRunner
 
 from pyros_kernel import Observatory
-from pyros_kernel.recipe_command import run as pyros_run
+from pyros_kernel.commands.recipe import run as pyros_run
 from pyros_kernel.recipes import BadArgument, Recipe, Refused, Steps, observe, recipe, take_bias
 from pyros_kernel.recipes.carry import as_file
 from pyros_kernel.recipes.cli import RecipeCommands, command_of

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from pyros_kernel.agents import AgentConfig
 from pyros_kernel.agents.scheduler import Scheduler
-from pyros_kernel.schedule_desk import ScheduleDesk, Unknown
+from pyros_kernel.desks import ScheduleDesk, Unknown
 from pyros_kernel.scheduling.quotas import Semester, read_quotas
 from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Request, RequestKind, Schedule, ScheduleStatus, ScientificProgramme, Sequence, load

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from pyros_kernel.lease_view import LeaseView, lapsed
+from pyros_kernel.lease.view import LeaseView, lapsed
 from pyros_kernel.lock import user_name
 from pyros_kernel.store import Lease, LeaseEvent, Store
 

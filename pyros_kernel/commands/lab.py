@@ -14,7 +14,7 @@ from typing import NoReturn
 from jupyter_client.kernelspec import KernelSpecManager
 
 KERNEL = "pyros"
-_FILES = Path(__file__).parent / "kernelspec"
+_FILES = Path(__file__).parents[1] / "kernelspec"
 
 
 def install_kernelspec(prefix: str | Path = sys.prefix) -> Path:

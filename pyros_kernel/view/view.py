@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from pyros_kernel import describe
-from pyros_kernel.lease_view import LeaseView
+from pyros_kernel.lease import LeaseView
 from pyros_kernel.services import Services
 from pyros_kernel.snapshot import AgentView, AlertView, DeviceView, ImageView, NightView, Snapshot, TaskView
 from pyros_kernel.store import (
@@ -21,10 +21,10 @@ from pyros_kernel.store import (
     Lease,
     Night,
 )
-from pyros_kernel.view_schedule import ScheduleLook
-from pyros_kernel.view_sky import SkyLook
-from pyros_kernel.view_tasks import read_tasks
-from pyros_kernel.view_weather import WeatherHistory
+from pyros_kernel.view.schedule import ScheduleLook
+from pyros_kernel.view.sky import SkyLook
+from pyros_kernel.view.tasks import read_tasks
+from pyros_kernel.view.weather import WeatherHistory
 
 _STORE_REAL_S = 0.5
 _STALE_S = 15.0

@@ -12,7 +12,7 @@ from pyros_kernel.scheduling.interventions import Interventions
 from pyros_kernel.scheduling.quotas import read_quotas
 from pyros_kernel.snapshot import PlanView, QuotaView, SequenceView
 from pyros_kernel.store import Night, PlacedSequence, Request, RequestKind, Schedule, ScheduleStatus, Sequence
-from pyros_kernel.view_sky import SkyLook
+from pyros_kernel.view.sky import SkyLook
 
 _QUOTAS_REAL_S = 10.0  # they change when a sequence ends
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from instruments.errors import InstrumentError
 from instruments.pyros import SimulatorControl
 from pyros_kernel.clock import Clock
-from pyros_kernel.simulation import monitors_of
+from pyros_kernel.simulation.process import monitors_of
 from pyros_kernel.store import Store
 
 _CONNECT_REAL_S = 5.0

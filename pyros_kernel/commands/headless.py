@@ -13,7 +13,7 @@ from pyros_kernel.lease import LeaseHeld
 from pyros_kernel.lock import Held
 from pyros_kernel.observatory import Observatory
 from pyros_kernel.settings import Settings
-from pyros_kernel.simulators_elsewhere import SimulatorsAway
+from pyros_kernel.simulation import SimulatorsAway
 
 _LOOK_REAL_S = 0.5
 

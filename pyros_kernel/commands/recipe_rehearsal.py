@@ -1,4 +1,4 @@
-"""The process of a rehearsal: ``python -m pyros_kernel.recipe_rehearsal`` reads an order and writes what it found."""
+"""The process of a rehearsal, ``python -m pyros_kernel.commands.recipe_rehearsal``: reads an order, says what it found."""
 
 from __future__ import annotations
 
