@@ -1,4 +1,4 @@
-"""The process of a rehearsal, ``python -m pyros_kernel.commands.recipe_rehearsal``: reads an order, says what it found."""
+"""A rehearsal as a process (``python -m pyros_kernel.commands.recipe_rehearsal``): reads an order, says what it met."""
 
 from __future__ import annotations
 
