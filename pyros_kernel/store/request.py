@@ -6,11 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pyros_kernel.store import status as st
 from pyros_kernel.store.base import Base, Stateful, status_column
+
+OBSERVE = "observe"  # the recipe of a sequence that names none
+_COMPARABLE_JSON = JSON().with_variant(JSONB(), "postgresql")  # its default can be compared with the database's
 
 
 class Channel(StrEnum):
@@ -86,7 +90,8 @@ class Request(Stateful, Base):
 class Sequence(Stateful, Base):
     """The part of a request that is observed in one go: one target, with its constraints.
 
-    Angles in degrees, ICRS.  ``window_start`` and ``window_end`` bound the whole of it, if given.
+    Angles in degrees, ICRS.  ``window_start`` and ``window_end`` bound the whole of it, if given.  ``recipe`` names the
+    recipe that observes it, ``parameters`` are what its signature asks for beside the target and the plans.
     """
 
     __tablename__ = "sequence"
@@ -105,6 +110,8 @@ class Sequence(Stateful, Base):
     min_altitude_deg: Mapped[float] = mapped_column(default=30.0)
     max_sun_altitude_deg: Mapped[float] = mapped_column(default=-18.0)
     min_moon_separation_deg: Mapped[float] = mapped_column(default=0.0)
+    recipe: Mapped[str] = mapped_column(String(128), default=OBSERVE, server_default=OBSERVE)
+    parameters: Mapped[dict[str, Any]] = mapped_column(_COMPARABLE_JSON, default=dict, server_default="{}")
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
     request_id: Mapped[int] = mapped_column(ForeignKey("request.id"), index=True)
