@@ -14,7 +14,7 @@ from pyros_kernel.report.facts import NightFacts, read_night
 from pyros_kernel.report.reaction import reaction_chart
 from pyros_kernel.report.services import ReportServices
 from pyros_kernel.report.summary import write_whole
-from pyros_kernel.report.thumbnails import groups
+from pyros_kernel.report.thumbnails import groups, is_aid
 from pyros_kernel.report.timeline import colours, timeline
 from pyros_kernel.report.weather import unsafe_stretches, weather_chart
 from pyros_kernel.store import Site
@@ -50,6 +50,7 @@ def write_report(night_id: int, *, services: ReportServices, path: Path | None =
         legend=_legend(night, styles),
         reaction=reaction_chart,
         groups=groups(night, styles, data),
+        acquisition=sorted(Counter(image.camera for image in night.images if is_aid(image)).items()),
         calibrations=_calibrations(night),
         made=datetime.fromtimestamp(services.clock.unix_s(), UTC),
         version=_version(),
@@ -82,7 +83,7 @@ def _tiles(night: NightFacts) -> list[tuple[str, str, str]]:
     dark_s = (night.dawn - night.dusk).total_seconds()
     open_s = _open_shutter_s(night)
     outcomes = Counter(fact.outcome for fact in night.sequences)
-    kinds = Counter(image.kind for image in night.images)
+    kinds, aids = Counter(image.kind for image in night.images), sum(map(is_aid, night.images))
     unsafe_s = sum((s.end - s.start).total_seconds() for s in unsafe_stretches(night.weather))
     tiles = [
         (_duration(dark_s), "dark time", "Sun below −18°"),
@@ -92,7 +93,7 @@ def _tiles(night: NightFacts) -> list[tuple[str, str, str]]:
             "sequences executed",
             ", ".join(f"{n} {word}" for word, n in sorted(outcomes.items()) if word != "executed"),
         ),
-        (str(kinds["light"]), "science images", f"{len(night.images) - kinds['light']} calibration frames"),
+        (str(kinds["light"] - aids), "science images", _others(len(night.images) - kinds["light"], aids)),
     ]
     slews = [ms for alert in night.alerts if (ms := alert.steps_ms.get("slew_sent")) is not None]
     if night.alerts:
@@ -100,6 +101,10 @@ def _tiles(night: NightFacts) -> list[tuple[str, str, str]]:
         tiles.append((str(len(night.alerts)), "alert" if len(night.alerts) == 1 else "alerts", fastest))
     tiles.append((_duration(unsafe_s) if unsafe_s else "none", "unsafe time", "by the safety rules' verdict"))
     return tiles
+
+
+def _others(calibrations: int, aids: int) -> str:
+    return f"{calibrations} calibration frames" + (f", {aids} to centre and focus" if aids else "")
 
 
 def _open_shutter_s(night: NightFacts) -> float:

@@ -95,6 +95,16 @@ def _reason(row: SequenceRow, entries: Sequence[PlacedSequence], outcome: str) -
     refused = [entry.reason for entry in entries if entry.start is None and entry.reason]
     if outcome == REJECTED and refused:
         return refused[0]  # said of the whole night; later ones only of what was left of it
-    if outcome == NOT_REACHED and refused:
-        return refused[-1]
+    if outcome == NOT_REACHED:
+        return _lost_by(entries) or row.reason
     return row.reason
+
+
+def _lost_by(entries: Sequence[PlacedSequence]) -> str:
+    """Give why a sequence lost its place: what the first schedule said that had none for it any more."""
+    lost = ""
+    for entry in reversed(entries):
+        if entry.start is not None:
+            break
+        lost = entry.reason or lost
+    return lost

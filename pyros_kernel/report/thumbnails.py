@@ -54,10 +54,15 @@ def groups(night: NightFacts, styles: dict[int, str], data: Path) -> list[Group]
             grouped |= {image.id for image in fact.images}
             ordered = sorted(fact.images, key=lambda image: image.start)
             found.append(_group(f"{number} · {fact.name}", styles[fact.id], ordered, night, data))
-    rest = [image for image in night.images if image.id not in grouped and image.kind == "light"]
-    if rest:
-        found.append(_group("Taken by hand", "", rest, night, data))
+    rest = [image for image in night.images if image.id not in grouped and not is_aid(image)]
+    if rest := [image for image in rest if image.kind == "light"]:
+        found.append(_group("Of no sequence", "", rest, night, data))
     return found
+
+
+def is_aid(image: Image) -> bool:
+    """Tell whether a frame of the sky only helped: of no plan, and nobody looked at it (to centre, or to focus)."""
+    return image.kind == "light" and image.plan_id is None and not image.quicklook
 
 
 def _group(title: str, style: str, images: Sequence[Image], night: NightFacts, data: Path) -> Group:
@@ -80,8 +85,8 @@ def _thumbnail(image: Image, night: NightFacts, data: Path) -> Thumbnail:
     return Thumbnail(
         source=_source((data / image.path).with_suffix(".png")),
         link="./" + image.path.removeprefix(f"{night.name}/"),
-        caption=f"{image.start:%H:%M:%S} · {image.camera} · {image.filter}",
-        detail=" · ".join(detail),
+        caption=f"{image.start:%H:%M:%S} · {image.filter}",
+        detail=" · ".join((image.camera.replace("_", " "), *detail)),
         flags=tuple(flags),
     )
 

@@ -22,7 +22,7 @@ def record(
     """Make a plan the current schedule, and move its sequences to where it has them."""
     current = select(Schedule).where(Schedule.night_id == night.id, Schedule.status == ScheduleStatus.CURRENT)
     for former in session.scalars(current):
-        former.become(ScheduleStatus.SUPERSEDED)
+        former.become(ScheduleStatus.SUPERSEDED, former.reason)  # why it was made stays told
     session.flush()  # before the new one comes: the database allows one current schedule per night
     schedule = Schedule(
         night=night,

@@ -274,5 +274,7 @@ def test_it_shows_the_night(services: NightServices, desk: ScheduleDesk, tmp_pat
     (made,) = desk.changes
     assert made.reason == "a test" and made.placed == 4
     assert "4 placed" in repr(desk)
+    services.schedule()
+    assert [made.reason for made in desk.changes] == ["a test", "a test"]  # told though another one came
     with pytest.raises(Unknown, match="no sequence 'nothing'"):
         desk.explain("nothing")
