@@ -7,6 +7,7 @@ Chromium, in a real JupyterLab, next to a bare ipywidgets button that writes a l
 from __future__ import annotations
 
 import shutil
+import signal
 import statistics
 import tempfile
 import time
@@ -124,7 +125,7 @@ def in_lab(*cells: str) -> Iterator[tuple[Any, Any]]:
             yield Lab(page, server, "panel.ipynb"), browser
             browser.close()
         finally:
-            server.stop()
+            server.stop(signal.SIGTERM)  # a job of a script ignores the interrupt
 
 
 def clicks() -> dict[str, list[float]]:
