@@ -24,7 +24,7 @@ def readings_of(state: object) -> Iterator[tuple[str, Reading[Any]]]:
 
 def words(state: object) -> dict[str, str]:
     """Describe a state: label → text, as a panel shows it."""
-    return {name.replace("_", " "): _text(reading) for name, reading in readings_of(state)}
+    return {_label(name, reading): _text(reading) for name, reading in readings_of(state)}
 
 
 def plain(state: object) -> dict[str, Any]:
@@ -42,15 +42,19 @@ def read_s(state: object) -> float:
     return min(to_unix_s(reading.time) for _, reading in readings_of(state))
 
 
+def _label(name: str, reading: Reading[Any]) -> str:
+    return "RA, Dec (ICRS)" if isinstance(reading.value, SkyCoord) else name.replace("_", " ")
+
+
 def _text(reading: Reading[Any]) -> str:
     value = reading.value
     if isinstance(value, SkyCoord):
-        return str(value.icrs.to_string("hmsdms", sep=":", precision=0))
+        return str(value.icrs.to_string("hmsdms", sep=":", precision=0)).replace("-", "\N{MINUS SIGN}")
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         unit = "" if reading.unit is None else _unit(reading.unit)
-        return f"{value:.1f}{unit}"
+        return f"{value:.1f}{unit}".replace("-", "\N{MINUS SIGN}")
     return str(value)
 
 

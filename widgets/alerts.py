@@ -23,7 +23,7 @@ def _item(alert: AlertView) -> str:
     )
     reason = f'<p class="why">{esc(alert.reason)}</p>' if alert.reason else ""
     return (
-        f'<li><p><b title="{esc(alert.ivorn)}">{esc(alert.title)}</b> '
+        f'<li class="{alert_tone(alert.status)}"><p><b title="{esc(alert.ivorn)}">{esc(alert.title)}</b> '
         f"{pill(alert_tone(alert.status), alert.status)}"
         f'<time>{clock_text(alert.received_s)}</time></p>{reason}<p class="steps">{steps}'
         f'<span class="where">{esc(where.replace("-", "−"))}</span></p></li>'

@@ -40,14 +40,14 @@ class Chart {
     this.el = el;
     this.redraw = () => this.draw();
     this.tick = () => this.moveNow();
-    model.on("change:night change:curves change:moon", this.redraw);
+    model.on("change:night change:curves change:moon change:chosen", this.redraw);
     model.on("change:now_s", this.tick);
     this.draw();
   }
 
   close() {
     this.size.disconnect();
-    this.model.off("change:night change:curves change:moon", this.redraw);
+    this.model.off("change:night change:curves change:moon change:chosen", this.redraw);
     this.model.off("change:now_s", this.tick);
   }
 
@@ -68,7 +68,7 @@ class Chart {
   draw() {
     this.night = this.model.get("night");
     this.width = Math.max(280, this.el.clientWidth);
-    const svg = this.svg;
+    const svg = this.svg, held = svg.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
     svg.replaceChildren();
     svg.setAttribute("width", this.width);
     svg.setAttribute("viewBox", `0 0 ${this.width} ${HEIGHT}`);
@@ -81,14 +81,20 @@ class Chart {
     }
     this.drawSky();
     this.drawGrid();
-    this.drawMoon();
+    this.taken = [];  // by names: [left, right, top, bottom]
     const names = node("g", { class: "names", "aria-hidden": true }, null);
-    for (const curve of this.model.get("curves")) this.drawCurve(curve, names);
+    const curves = this.model.get("curves"), first = ({ tone, status }) => tone === "alert" || status === "executing";
+    for (const curve of curves) this.drawCurve(curve);
+    // What runs is named before what may have to do without.
+    for (const curve of [...curves.filter(first), ...curves.filter((c) => !first(c))]) this.drawName(curve, names);
+    this.drawMoon(names);
+    this.drawChosen(names);
     svg.append(names);  // above every curve
     this.now = node("g", { class: "now" }, svg);
     node("line", { y1: TOP, y2: HEIGHT - BOTTOM }, this.now);
     node("text", { y: TOP - 6, "text-anchor": "middle" }, this.now, "now");
     this.moveNow();
+    if (held !== undefined) svg.querySelector(`.curve[data-id="${held}"]`)?.focus({ preventScroll: true });
   }
 
   drawSky() {
@@ -109,8 +115,11 @@ class Chart {
     band(this.x(sunset_s), this.x(dusk_s), { fill: glow("dusk", "glow", "dark") });
     band(this.x(dawn_s), this.x(sunrise_s), { fill: glow("dawn", "dark", "glow") });
     band(this.x(sunrise_s), right, { class: "day" });
-    for (const s of [dusk_s, dawn_s])
-      node("line", { class: "limit", x1: this.x(s), x2: this.x(s), y1: top, y2: top + height }, this.svg);
+    this.limits = [["dusk", dusk_s], ["dawn", dawn_s]].map(([word, s]) => {
+      const x = this.x(s);
+      node("line", { class: "limit", x1: x, x2: x, y1: top, y2: top + height }, this.svg);
+      return [x, node("text", { class: "tick", x, y: top - 6, "text-anchor": "middle" }, this.svg, word)];
+    });
   }
 
   drawGrid() {
@@ -123,7 +132,7 @@ class Chart {
     }
     for (const [altitude, airmass] of AIRMASSES)
       node("text", { class: "tick", x: right + 5, y: this.y(altitude) + 4 }, this.svg, airmass);
-    node("text", { class: "tick axis", x: right + 5, y: floor + 4 }, this.svg, "airm.");
+    node("text", { class: "tick axis", x: this.width, y: TOP - 6, "text-anchor": "end" }, this.svg, "airmass");
     const hours = (to_s - from_s) / 3600;
     const room = Math.max(1, Math.floor((right - LEFT) / 46));
     const step = [1, 2, 3, 4, 6, 12].find((h) => hours / h <= room) || 24;
@@ -135,18 +144,41 @@ class Chart {
     }
   }
 
-  drawMoon() {
+  drawMoon(names) {
     const up = this.model.get("moon").filter(([, altitude]) => altitude > 0);
     if (up.length < 2) return;
     const group = node("g", { class: "moon", role: "img", "aria-label": "altitude of the Moon" }, this.svg);
     node("title", {}, group, "the Moon");
     node("path", { d: this.path(up) }, group);
-    const [s, altitude] = up.reduce((best, point) => (point[1] > best[1] ? point : best));
-    const x = Math.min(this.width - RIGHT - 30, Math.max(LEFT + 4, this.x(s)));
-    node("text", { x, y: Math.max(TOP + 10, this.y(altitude) - 5) }, group, "Moon");
+    // Where its curve is highest and nobody else's name stands.
+    for (const [s, altitude] of [...up].sort((a, b) => b[1] - a[1]))
+      if (this.put("Moon", this.x(s), this.y(altitude) - 5, names, "name moon")) return;
   }
 
-  drawCurve({ id, title, name, tone, status, pinned, start_s, end_s, points }, names) {
+  // The sequence whose reasons are shown: one without a place has its curve, and the altitude it needs.
+  drawChosen(names) {
+    const { id, name, points, min_altitude } = this.model.get("chosen");
+    if (id === undefined) return;
+    const there = this.svg.querySelector(`.curve[data-id="${id}"]`);
+    if (there) there.classList.add("chosen");
+    if (there || !points.length) return;
+    const { dusk_s, dawn_s } = this.night;
+    const said = `${name}, not placed: its altitude` + (min_altitude > 0 ? `, and the ${min_altitude}° it needs` : "");
+    const group = node("g", { class: "rejected", role: "img", "aria-label": said }, this.svg);
+    node("title", {}, group, said);
+    const up = points.filter(([, altitude]) => altitude > 0);
+    if (up.length > 1) node("path", { d: this.path(up) }, group);
+    if (min_altitude > 0) {
+      const y = this.y(min_altitude), x = this.x(dawn_s) - 4;
+      node("line", { class: "needs", x1: this.x(dusk_s), x2: this.x(dawn_s), y1: y, y2: y }, group);
+      node("text", { class: "name", x, y: y - 4, "text-anchor": "end" }, names, `needs ${min_altitude}°`);
+    }
+    const middle = up.filter(([s]) => s > dusk_s && s < dawn_s);
+    for (const [s, altitude] of middle.sort((a, b) => b[1] - a[1]))
+      if (this.put(name, this.x(s), this.y(altitude) - 6, names)) return;
+  }
+
+  drawCurve({ id, title, tone, status, pinned, start_s, end_s, points }) {
     const up = points.filter(([, altitude]) => altitude > 0);
     const movable = this.model.get("movable");
     const free = movable && status === "planned" && start_s !== null;
@@ -167,7 +199,6 @@ class Chart {
     }
     node("rect", { class: "bar", x: x0, y: floor + 21, width: Math.max(2, x1 - x0 - 1), height: 8, rx: 2 }, group);
     if (free) this.makeMovable(group, id, start_s, end_s);
-    if (slot.length > 1) this.drawName(name, tone, slot, names);
   }
 
   // Dragged, or moved by the arrow keys, a ghost of its bar shows where it would be; the kernel says whether it can.
@@ -218,24 +249,41 @@ class Chart {
     group.addEventListener("blur", () => end(false));
   }
 
-  // Above its turn where it fits, upright inside it where it doesn't; an alert is always named above.
-  drawName(name, tone, slot, names) {
-    const x0 = this.x(slot[0][0]), x1 = this.x(slot[slot.length - 1][0]), half = name.length * 3.2;
-    if (tone === "alert" || 2 * half < x1 - x0) {
-      const top = this.y(Math.max(...slot.map(([, altitude]) => altitude)));
-      const x = Math.min(this.width - RIGHT - half, Math.max(LEFT + half, (x0 + x1) / 2));
-      node("text", { class: "name", x, y: Math.max(TOP + 10, top - 7), "text-anchor": "middle" }, names, name);
-    } else if (x1 - x0 >= 11) {
-      const at = `translate(${(x0 + x1) / 2 + 3.5},${HEIGHT - BOTTOM - 5}) rotate(-90)`;
-      node("text", { class: "name up", transform: at }, names, name);
-    }
+  // Above its turn where there is room, upright inside it where there is none; an alert and what runs stand above.
+  drawName({ name, tone, status, start_s, end_s, points }, names) {
+    if (start_s === null || end_s === null) return;
+    const slot = between(points, start_s, end_s);
+    if (slot.length < 2) return;
+    const x0 = this.x(start_s), x1 = this.x(end_s), first = tone === "alert" || status === "executing";
+    const top = this.y(Math.max(...slot.map(([, altitude]) => altitude))) - 7;
+    if (first || name.length * 6.4 < x1 - x0)
+      for (const lift of [0, 13, -26, 26]) if (this.put(name, (x0 + x1) / 2, top - lift, names)) return;
+    if (x1 - x0 < 11) return;
+    const at = `translate(${(x0 + x1) / 2 + 3.5},${HEIGHT - BOTTOM - 5}) rotate(-90)`;
+    node("text", { class: "name up", transform: at }, names, name);
+  }
+
+  // Write a name unless another one is in the way.
+  put(name, middle, y, names, kind = "name") {
+    const half = name.length * 3.2;
+    const x = Math.min(this.width - RIGHT - half, Math.max(LEFT + half, middle));
+    const box = [x - half - 3, x + half + 3, Math.max(TOP + 10, y) - 10, Math.max(TOP + 10, y) + 3];
+    const [left, right, top, bottom] = box;
+    if (bottom > HEIGHT - BOTTOM) return false;
+    if (this.taken.some(([l, r, t, b]) => l < right && left < r && t < bottom && top < b)) return false;
+    this.taken.push(box);
+    node("text", { class: kind, x, y: bottom - 3, "text-anchor": "middle" }, names, name);
+    return true;
   }
 
   moveNow() {
     if (!this.now) return;
     const now = this.model.get("now_s"), { from_s, to_s } = this.night;
-    this.now.setAttribute("visibility", now >= from_s && now <= to_s ? "visible" : "hidden");
-    this.now.setAttribute("transform", `translate(${this.x(now).toFixed(1)},0)`);
+    const there = now >= from_s && now <= to_s, at = this.x(now);
+    this.now.setAttribute("visibility", there ? "visible" : "hidden");
+    this.now.setAttribute("transform", `translate(${at.toFixed(1)},0)`);
+    for (const [x, word] of this.limits)
+      word.setAttribute("visibility", there && Math.abs(x - at) < 30 ? "hidden" : "visible");
   }
 }
 

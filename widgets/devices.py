@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
+import numpy as np
+
+from pyros_kernel.scheduling.constraints import airmass
 from pyros_kernel.snapshot import DeviceView, Snapshot
 from widgets.tones import device_state
 from widgets.words import age_text, esc, fields, frame, nothing, pill, table
+
+_AIRMASS_ABOVE_DEG = 10.0
 
 
 def device_card(kind: str, title: str) -> Callable[[Snapshot], str]:
@@ -25,13 +30,30 @@ def device_card(kind: str, title: str) -> Callable[[Snapshot], str]:
     return write
 
 
-def device_body(device: DeviceView) -> str:
-    """Write what a device last said, greyed if it is too old to be believed."""
+def device_body(device: DeviceView, without: Collection[str] = ()) -> str:
+    """Write what a device last said, greyed if it is too old to be believed.
+
+    :param without: labels that are shown elsewhere
+    """
     stale = device.stale or not device.connected
+    state = {label: text for label, text in device.state.items() if label not in without and not _idle(label, device)}
+    if device.kind == "telescope" and "airmass" not in state and (text := _airmass(device.values)):
+        state["airmass"] = text
     error = f'<p class="trouble">{esc(device.error)}</p>' if device.error else ""
     old = f'<p class="old">last read: {age_text(device.age_s)}</p>' if stale else ""
-    body = fields(device.state) if device.state else nothing("Not read yet.")
+    body = fields(state) if state else nothing("Not read yet.")
     return f'<div class="{"stale" if stale else "fresh"}" title="{esc(device.name)}">{body}</div>{old}{error}'
+
+
+def _airmass(values: Mapping[str, float]) -> str:
+    """Write the airmass of a telescope's altitude; empty low above the horizon, where it means nothing."""
+    altitude_deg = values.get("altitude", 0.0)
+    return f"{airmass(np.array([altitude_deg]))[0]:.2f}" if altitude_deg > _AIRMASS_ABOVE_DEG else ""
+
+
+def _idle(label: str, device: DeviceView) -> bool:
+    """Tell whether a field says nothing: no time remains of no exposure."""
+    return label == "remaining" and not device.values.get(label)
 
 
 def devices_html(snapshot: Snapshot) -> str:

@@ -10,6 +10,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from pyros_kernel.snapshot import DeviceView, ImageView, Snapshot
+from widgets.cameras import NO_CAMERA
 from widgets.card import Calm
 from widgets.devices import device_body
 from widgets.stretch import STRETCHES, histogram, stretched_png
@@ -28,11 +29,16 @@ _FIGURES = (
 )
 
 
+_SHOWN_ABOVE = ("activity", "remaining")
+
+
 class FrameViews:
     """A :class:`FrameView` per camera, made when the camera first shows."""
 
     def __init__(self) -> None:
-        self.widget = W.Box()
+        self._none = W.HTML(NO_CAMERA)
+        self._none.add_class("pyros-card")
+        self.widget = W.Box([self._none])
         self.widget.add_class("pyros-frames")
         self._views: dict[str, FrameView] = {}
 
@@ -46,7 +52,8 @@ class FrameViews:
             if view is None:
                 view = self._views[name] = FrameView(name)
             view.draw(devices.get(name), images.get(name), snapshot.time_s)
-        put(self.widget, children=tuple(self._views[name].widget for name in names))
+        put(self.widget, children=(self._none, *(self._views[name].widget for name in names)))
+        put(self._none.layout, display="none" if names else "")
         for gone in self._views.keys() - names.keys():
             close_tree(self._views.pop(gone).widget)
 
@@ -56,13 +63,14 @@ class FrameView:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._head, self._image, self._below = W.HTML(), W.Image(), W.HTML()
+        self._head, self._exposing, self._image, self._below = W.HTML(), W.HTML(), W.Image(), W.HTML()
         self._image.add_class("pyros-image")
-        self._calm = Calm(self._below)
+        self._calm, self._calm_exposing = Calm(self._below), Calm(self._exposing)
         self._choice = W.Dropdown(
             options=list(STRETCHES), value="asinh", description="Stretch", tooltip="How counts become grey"
         )
-        self.widget = W.VBox([self._head, self._image, self._choice, self._below])
+        self._choice.add_class("pyros-choice")
+        self.widget = W.VBox([self._head, self._exposing, self._image, self._choice, self._below])
         self.widget.add_class("pyros-card").add_class("pyros-frame")
         self._drawn: tuple[str, str] = ("", "")
         self._read: tuple[str, NDArray[np.generic] | None] = ("", None)
@@ -76,15 +84,15 @@ class FrameView:
         put(self._choice.layout, display="none" if image is None else "")
         if image is not None:
             self._draw_image(image, str(self._choice.value))
-        said = _said(image, now_s, self._bars) + self._exposure(device) + (device_body(device) if device else "")
-        self._calm.write(said)
+        self._calm_exposing.write(self._exposure(device))
+        self._calm.write(_said(image, now_s, self._bars) + (device_body(device, _SHOWN_ABOVE) if device else ""))
 
     def _exposure(self, device: DeviceView | None) -> str:
         """Show how far the running exposure is; the longest rest that was seen counts as all of it."""
         activity = "" if device is None or device.stale else device.state.get("activity", "")
         if device is None or activity not in ("exposing", "reading"):
-            self._longest_s = 0.0
-            return ""
+            self._longest_s = 0.0  # the line stays, so that nothing below it jumps
+            return f'<p class="exposing rest">{esc(activity or "not heard of")}</p>'
         left_s = device.values.get("remaining", 0.0)
         self._longest_s = longest_s = max(self._longest_s, left_s, 1.0)
         bar = f'max="{longest_s:.0f}" value="{longest_s - left_s:.0f}" aria-label="{esc(activity)}"'
@@ -119,10 +127,12 @@ def _said(image: ImageView | None, now_s: float, bars: str) -> str:
     if image is None:
         return nothing("No image yet.")
     age = age_text(max(0.0, now_s - image.time_s))
-    figures = fields((label, form.format(image.figures[k])) for k, label, form in _FIGURES if k in image.figures)
+    figures = fields(
+        ((label, form.format(image.figures[k])) for k, label, form in _FIGURES if k in image.figures), "figures"
+    )
     return (
         f'<p class="caption"><span>{esc(image.caption)}</span> <small>{age} ago</small></p>'
-        f"{bars}{figures}<p><small>{esc(image.path)}</small></p>"
+        f'{figures}{bars}<p class="path"><small>{esc(image.path)}</small></p>'
     )
 
 

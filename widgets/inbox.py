@@ -16,6 +16,7 @@ from widgets.tones import alert_tone
 from widgets.words import clock_text, esc, fields, frame, nothing, pill
 from widgets.writing import put
 
+_FROM_DISK = "<h4>A packet, directory or tar from disk</h4>"
 _BURST = "swift_bat_grb_1125809.xml"
 
 
@@ -62,9 +63,8 @@ class Desk:
         chosen = W.HBox([self._again, self._ask])
         chosen.add_class("pyros-row")
         row.add_class("pyros-row")
-        self.widget = W.VBox(
-            [W.HTML(frame("Desk", "")), self._choice.widget, self._text, chosen, row, later, self._said]
-        )
+        head, disk = W.HTML(frame("By hand", "")), W.HTML(_FROM_DISK)
+        self.widget = W.VBox([head, self._choice.widget, self._text, chosen, disk, row, later, self._said])
         self.widget.add_class("pyros-card").add_class("pyros-desk")
         self._files: dict[str, str] = {}
         self._answer = ""

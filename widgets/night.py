@@ -11,20 +11,22 @@ from widgets.alerts import alerts_html
 from widgets.cameras import Cameras
 from widgets.card import Card
 from widgets.chart import ScheduleChart
+from widgets.current import current_html
 from widgets.devices import device_card, devices_html
 from widgets.header import header_html
 from widgets.log import log_html
 from widgets.observed import Observed
 from widgets.panel import Panel
-from widgets.safety import safety_html
+from widgets.safety import safety_in_short_html
 from widgets.sequences import sequences_html
+from widgets.skymap import SkyMap
 from widgets.stage import Stage
 from widgets.style import style_sheet
 from widgets.toolbar import Toolbar
 
 
 class NightPanel(Panel):
-    """Watch and command a night: site, safety, devices, schedule, alerts, agents and log.
+    """Watch and command a night: site, safety, what runs, devices, sky, schedule, alerts, agents and log.
 
     :param observatory: the observatory, started or not
     """
@@ -35,10 +37,12 @@ class NightPanel(Panel):
         self._toolbar = Toolbar(self._act, lambda: self._pending)
         self._cards = (
             ScheduleChart(),
-            Card("safety", safety_html),
+            Card("safety", safety_in_short_html),
+            Card("current", current_html),
             Card("telescope", device_card("telescope", "Telescope")),
             Card("dome", device_card("dome", "Dome")),
             Cameras(),
+            SkyMap(),
             Card("sequences", sequences_html),
             Card("alerts", alerts_html),
             Card("agents", agents_html),

@@ -10,17 +10,24 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import quote, unquote
+from zlib import crc32
 
-from pyros_kernel.snapshot import Snapshot
+from pyros_kernel.snapshot import ImageView, Snapshot
 from widgets.agents import agents_html
 from widgets.alerts import alerts_html
+from widgets.cameras import cameras_html
+from widgets.chart import CHART_JS
+from widgets.current import current_html
+from widgets.curves import now_line, schedule_legend, schedule_title, schedule_traits
 from widgets.devices import device_card, devices_html
 from widgets.header import header_html
 from widgets.log import log_html
-from widgets.safety import safety_html
+from widgets.safety import safety_in_short_html
 from widgets.sequences import sequences_html
-from widgets.words import nothing
+from widgets.skymap import SKY_JS, sky_legend, sky_traits
+from widgets.words import frame, nothing
 
 logger = logging.getLogger(__name__)
 
@@ -29,15 +36,29 @@ _HTML = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
 _IDLE_REAL_S = 10.0  # a visitor who says nothing for so long is let go
 _CARDS: Mapping[str, Callable[[Snapshot], str]] = {
     "header": header_html,
-    "safety": safety_html,
+    "chart-title": lambda snapshot: schedule_title(snapshot.night),
+    "chart-legend": schedule_legend,
+    "safety": safety_in_short_html,
+    "current": current_html,
     "telescope": device_card("telescope", "Telescope"),
     "dome": device_card("dome", "Dome"),
+    "cameras": lambda snapshot: cameras_html(snapshot, _address),
+    "skymap-title": lambda _: frame("Sky", "", "north up, east left"),
+    "skymap-legend": sky_legend,
     "sequences": sequences_html,
     "alerts": alerts_html,
     "agents": agents_html,
     "devices": devices_html,
     "log": log_html,
 }
+
+
+# The same charts as in a notebook; "export default" is all that a page can't read in the middle of its script.
+_CHARTS = {"chart": CHART_JS, "skymap": SKY_JS}
+_SCRIPTS = "".join(
+    f"charts.{name} = (() => {{\n{code.replace('export default', 'return')}\n}})();\n" for name, code in _CHARTS.items()
+)
+_IMAGE = "/image/"
 
 
 class Seen(Protocol):
@@ -58,8 +79,9 @@ class Page:
 
     def __init__(self, observatory: Seen, port: int = 0) -> None:
         nonce = secrets.token_urlsafe(16)
-        whole = _HTML.replace("{nonce}", nonce).replace("{css}", _CSS)
-        whole = whole.replace("{cards}", "".join(f'<div class="pyros-card pyros-{n}" id="{n}"></div>' for n in _CARDS))
+        whole = _HTML.replace("{nonce}", nonce).replace("{css}", _CSS).replace("{charts}", _SCRIPTS)
+        whole = whole.replace("{header}", _place("header"))
+        whole = whole.replace("{cards}", "".join(_place(name) for name in _CARDS if name != "header"))
 
         class Visit(BaseHTTPRequestHandler):
             timeout = _IDLE_REAL_S
@@ -71,19 +93,24 @@ class Page:
                 elif self.path == "/":
                     self._answer(whole.encode(), "text/html; charset=utf-8")
                 elif self.path == "/cards":
-                    self._answer(json.dumps(cards(observatory)).encode(), "application/json")
+                    snapshot = observatory.snapshot()
+                    told = {"cards": cards(snapshot), "charts": charts(snapshot)}
+                    self._answer(json.dumps(told).encode(), "application/json")
+                elif self.path.startswith(_IMAGE) and (png := _image(self.path, observatory.snapshot())):
+                    self._answer(png, "image/png", "private, max-age=86400, immutable")
                 else:
                     self.send_error(HTTPStatus.NOT_FOUND)
 
-            def _answer(self, content: bytes, kind: str) -> None:
+            def _answer(self, content: bytes, kind: str, keep: str = "no-store") -> None:
                 self.send_response(HTTPStatus.OK)
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(content)))
-                self.send_header("Cache-Control", "no-store")
+                self.send_header("Cache-Control", keep)
                 policy = (
                     f"default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; connect-src 'self'"
+                    "; img-src 'self'; frame-ancestors 'none'; base-uri 'none'"
                 )
-                self.send_header("Content-Security-Policy", f"{policy}; frame-ancestors 'none'; base-uri 'none'")
+                self.send_header("Content-Security-Policy", policy)
                 self.send_header("X-Content-Type-Options", "nosniff")
                 self.end_headers()
                 self.wfile.write(content)
@@ -109,9 +136,8 @@ class Page:
         return f"<page {self.url}>"
 
 
-def cards(observatory: Seen) -> dict[str, str]:
+def cards(snapshot: Snapshot) -> dict[str, str]:
     """Write every card; one that can't be written says so, and hides no other."""
-    snapshot = observatory.snapshot()
     written: dict[str, str] = {}
     for name, write in _CARDS.items():
         try:
@@ -120,3 +146,30 @@ def cards(observatory: Seen) -> dict[str, str]:
             logger.exception("page: the card %s can't be written", name)
             written[name] = nothing(f"{name} can't be shown; the log says why")
     return written
+
+
+def charts(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
+    """Give what the charts draw; nothing of an observatory that is stopped."""
+    if not snapshot.running:
+        return {}
+    return {"chart": {**schedule_traits(snapshot), "now_s": now_line(snapshot)}, "skymap": sky_traits(snapshot)}
+
+
+def _place(name: str) -> str:
+    """Write the place of a card; a chart stands between its title and its legend."""
+    part, _, end = name.partition("-")
+    if part not in _CHARTS:
+        return f'<div class="pyros-card pyros-{name}" id="{name}"></div>'
+    place = f'<div id="{name}"></div>'
+    opened = f'<div class="pyros-card pyros-{part}" data-chart="{part}">{place}<div id="{part}"></div>'
+    return opened if end == "title" else f"{place}</div>"
+
+
+def _address(image: ImageView) -> str:
+    """Give an image's address, another one for each: it may be kept."""
+    return f"{_IMAGE.lstrip('/')}{quote(image.camera, safe='')}/{crc32(image.path.encode()):08x}"
+
+
+def _image(path: str, snapshot: Snapshot) -> bytes:
+    camera = unquote(path.removeprefix(_IMAGE).partition("/")[0])
+    return next((image.png for image in snapshot.images if image.camera == camera), b"")

@@ -19,7 +19,7 @@ def plan_html(snapshot: Snapshot) -> str:
     if plan.gap is not None:
         told["proven"] = f"at most {100 * plan.gap:.1f} % from the best plan"
     rows = "".join(_quota(quota, _planned_s(snapshot, quota.programme)) for quota in snapshot.quotas)
-    quotas = table(("Programme", "Used", "Tonight", "Quota"), rows, "Quotas of the semester") if rows else ""
+    quotas = table(("Programme", "#Used", "#Tonight", "Quota"), rows, "Quotas of the semester") if rows else ""
     return frame("Plan", fields(told) + quotas)
 
 

@@ -49,6 +49,6 @@ def _row(sequence: SequenceView) -> str:
     reason = f'<small class="note">{esc(sequence.reason)}</small>' if sequence.reason else ""
     return (
         f'<tr class="{"alert" if sequence.is_alert else ""}"><td class="num">{slot_text(sequence)}</td>'
-        f'<th scope="row">{esc(sequence.name)} <small>{esc(sequence.programme)}</small></th>'
-        f"<td>{state}{reason}</td></tr>"
+        f'<th scope="row">{esc(sequence.name)} <small>{esc(sequence.programme)}</small>{reason}</th>'
+        f"<td>{state}</td></tr>"
     )

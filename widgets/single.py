@@ -108,7 +108,8 @@ class SchedulePanel(SinglePanel):
     def parts(self) -> tuple[Part, ...]:
         """Chart, plan, list and reasons."""
         why = Why(self._act)
-        return ScheduleChart(self._act, why.choose), why, Card("plan", plan_html), Card("sequences", sequences_html)
+        chart = ScheduleChart(self._act, why.choose, why.chosen)
+        return chart, why, Card("sequences", sequences_html), Card("plan", plan_html)
 
 
 class AlertsPanel(SinglePanel):

@@ -1,6 +1,6 @@
 // The whole sky: the zenith in the middle, north up and east left; colours come from style.css alone.
 const SVG = "http://www.w3.org/2000/svg";
-const R = 200, MARGIN = 24, SIZE = 2 * (R + MARGIN);
+const R = 200, MARGIN = 30, SIZE = 2 * (R + MARGIN);
 
 function node(name, attributes, parent, text) {
   const made = document.createElementNS(SVG, name);
@@ -24,7 +24,10 @@ class SkyMap {
     this.grid = node("g", {}, this.svg);
     this.things = node("g", {}, this.svg);
     this.pointer = node("g", { class: "pointer", role: "img" }, this.svg);
+    this.el = el;
     this.redraw = () => this.draw();
+    this.size = new ResizeObserver(this.redraw);
+    this.size.observe(el);
     this.point = () => this.drawTelescope();
     model.on("change:limit", this.redraw);
     model.on("change:things", this.redraw);
@@ -34,6 +37,7 @@ class SkyMap {
   }
 
   close() {
+    this.size.disconnect();
     this.model.off("change:limit", this.redraw);
     this.model.off("change:things", this.redraw);
     this.model.off("change:telescope", this.point);
@@ -41,6 +45,9 @@ class SkyMap {
 
   draw() {
     this.svg.setAttribute("aria-label", this.model.get("label"));
+    // Drawn smaller than it is laid out, its words are made larger: they must be readable.
+    const k = (this.scale = Math.max(1, SIZE / Math.max(200, this.el.clientWidth)));
+    this.svg.style.setProperty("--k", k);
     this.grid.replaceChildren();
     node("circle", { class: "sky horizon", r: R }, this.grid);
     for (const altitude of [30, 60]) {
@@ -49,10 +56,11 @@ class SkyMap {
     }
     node("circle", { class: "limit", r: radius(this.model.get("limit")), fill: "none" }, this.grid);
     node("path", { class: "ring", d: `M0,${-R}V${R}M${-R},0H${R}` }, this.grid);
-    const sides = [["N", 0, -R - 8, "middle"], ["S", 0, R + 18, "middle"], ["E", -R - 7, 4, "end"], ["W", R + 7, 4, "start"]];
+    const sides = [["N", 0, -R - 6, "middle"], ["S", 0, R + 6 + 11 * k, "middle"], ["E", -R - 6, 5, "end"], ["W", R + 6, 5, "start"]];
     for (const [text, x, y, anchor] of sides)
       node("text", { class: "side", x, y, "text-anchor": anchor }, this.grid, text);
     this.things.replaceChildren();
+    this.taken = [];  // by names: [left, right, top, bottom]
     for (const thing of this.model.get("things")) this.drawThing(thing);
   }
 
@@ -64,7 +72,17 @@ class SkyMap {
     node("circle", { r: shape === "moon" ? 8 : named ? 5 : 3 }, group);
     if (!named) return;
     const gap = shape === "executing" ? 20 : shape === "moon" ? 11 : 9, side = x > R / 2 ? -1 : 1;
-    node("text", { class: "name", x: side * gap, y: 4, "text-anchor": side < 0 ? "end" : "start" }, group, name);
+    const k = this.scale, long = 6.6 * k * name.length, down = 11 * k;
+    const places = [0, down, -down].flatMap((shift) => [[side, 4 + shift], [-side, 4 + shift]]);
+    for (const [where, lower] of places) {
+      const near = x + where * gap, far = near + where * long;
+      const [left, right, top, bottom] = [Math.min(near, far), Math.max(near, far), y + lower - 10 * k, y + lower + 2];
+      if (left < -SIZE / 2 || right > SIZE / 2) continue;
+      if (this.taken.some(([l, r, t, b]) => l < right && left < r && t < bottom && top < b)) continue;
+      this.taken.push([left, right, top, bottom]);
+      node("text", { class: "name", x: where * gap, y: lower, "text-anchor": where < 0 ? "end" : "start" }, group, name);
+      return;
+    }
   }
 
   drawTelescope() {

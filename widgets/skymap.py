@@ -10,21 +10,28 @@ import ipywidgets as W
 import traitlets as t
 
 from pyros_kernel.snapshot import DeviceView, Snapshot, Spot
-from widgets.chart import short_name
+from widgets.curves import short_name
 from widgets.tones import status_tone
-from widgets.words import frame
+from widgets.words import frame, legend
 from widgets.writing import put
 
-_HERE = Path(__file__).parent
+SKY_JS = (Path(__file__).parent / "skymap.js").read_text(encoding="utf-8")
 _NAMED = ("executing", "planned")
 _NEXT = 6  # of the planned ones, so many are named
+_SIGNS = {
+    "executing": ("busy", "executing"),
+    "planned": ("planned", "planned"),
+    "executed": ("ok", "executed"),
+    "interrupted": ("warn", "interrupted"),
+    "observable": ("open", "not placed"),
+}
 
 
 class SkyChart(anywidget.AnyWidget):
     """Draw the sky as SVG: zenith in the middle, north up, east left; angles in degrees."""
 
     # The text, not the path: of a path anywidget keeps a watcher that outlives the widget.
-    _esm = (_HERE / "skymap.js").read_text(encoding="utf-8")
+    _esm = SKY_JS
 
     things = t.List().tag(sync=True)
     telescope = t.Dict().tag(sync=True)
@@ -36,30 +43,52 @@ class SkyMap:
     """The map, as a part of a panel."""
 
     def __init__(self) -> None:
-        self._chart = SkyChart()
-        self.widget = W.VBox([W.HTML(frame("Sky", "", "north up, east left")), self._chart])
+        self._chart, self._legend = SkyChart(), W.HTML()
+        self.widget = W.VBox([W.HTML(frame("Sky", "", "north up, east left")), self._chart, self._legend])
         self.widget.add_class("pyros-card").add_class("pyros-skymap")
 
     def draw(self, snapshot: Snapshot) -> None:
         """Send what moved by more than can be seen."""
-        if snapshot.sky is None:
-            put(self._chart, things=[], telescope={}, label="Nothing is known of the sky")
-            return
-        sky, now = snapshot.sky, {s.name for s in sorted(snapshot.placed, key=_start) if s.status in _NAMED}
-        named = set([s.name for s in sorted(snapshot.placed, key=_start) if s.status == "planned"][:_NEXT])
-        up = [spot for spot in sky.targets if spot.altitude_deg > 0]
-        things = [_thing(s, named=s.is_alert or s.status == "executing" or s.name in named) for s in up]
-        if sky.moon.altitude_deg > 0:
-            things.append(_thing(sky.moon, named=True))
-        telescope = next((d for d in snapshot.devices if d.kind == "telescope"), None)
-        label = f"Sky map: {len(up)} targets above the horizon, {len(now & {s.name for s in up})} of them scheduled"
-        put(
-            self._chart,
-            things=things,
-            limit=sky.min_altitude_deg,
-            telescope=_pointing(telescope),
-            label=label,
-        )
+        put(self._chart, **sky_traits(snapshot))
+        put(self._legend, value=sky_legend(snapshot))
+
+
+def sky_traits(snapshot: Snapshot) -> dict[str, Any]:
+    """Give what the map draws of a snapshot."""
+    if snapshot.sky is None:
+        return {"things": [], "telescope": {}, "label": "Nothing is known of the sky"}
+    sky, now = snapshot.sky, {s.name for s in sorted(snapshot.placed, key=_start) if s.status in _NAMED}
+    named = set([s.name for s in sorted(snapshot.placed, key=_start) if s.status == "planned"][:_NEXT])
+    up = [spot for spot in sky.targets if spot.altitude_deg > 0]
+    things = [_thing(s, named=s.is_alert or s.status == "executing" or s.name in named) for s in up]
+    if sky.moon.altitude_deg > 0:
+        things.append(_thing(sky.moon, named=True))
+    # What is named first finds room first: what is observed, before what is planned.
+    things.sort(key=lambda thing: thing["shape"] != "executing")
+    telescope = next((d for d in snapshot.devices if d.kind == "telescope"), None)
+    scheduled = len(now & {s.name for s in up})
+    return {
+        "things": things,
+        "limit": sky.min_altitude_deg,
+        "telescope": _pointing(telescope),
+        "label": f"Sky map: {len(up)} targets above the horizon, {scheduled} of them scheduled",
+    }
+
+
+def sky_legend(snapshot: Snapshot) -> str:
+    """Say what the signs mean that stand in the map now."""
+    if snapshot.sky is None:
+        return ""
+    up = [spot for spot in snapshot.sky.targets if spot.altitude_deg > 0]
+    return legend(_signs(up, snapshot.sky.min_altitude_deg))
+
+
+def _signs(up: list[Spot], limit_deg: float) -> list[tuple[str, str]]:
+    """Tell what the signs of the map mean that stand in it now."""
+    states = {spot.status for spot in up if not spot.is_alert}
+    signs = [("dot alert", "alert")] if any(spot.is_alert for spot in up) else []
+    signs += [(f"dot {sign}", text) for state, (sign, text) in _SIGNS.items() if state in states]
+    return [*signs, ("dotted", f"limit {limit_deg:g}°")]
 
 
 def _start(sequence: Any) -> float:

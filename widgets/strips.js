@@ -1,6 +1,6 @@
 // Quantities over the last hours, one strip below the other, in SVG; colours come from style.css alone.
 const SVG = "http://www.w3.org/2000/svg";
-const LEFT = 112, RIGHT = 74, ROW = 46, GAP = 12, FOOT = 20;
+const LEFT = 112, RIGHT = 92, ROW = 46, GAP = 12, FOOT = 20;
 
 function node(name, attributes, parent, text) {
   const made = document.createElementNS(SVG, name);
@@ -10,6 +10,7 @@ function node(name, attributes, parent, text) {
   return made;
 }
 
+const minus = (text) => text.replace("-", "\u2212");
 const hhmm = (s) => new Date(s * 1000).toISOString().slice(11, 16);
 
 class Strips {
@@ -46,7 +47,7 @@ class Strips {
       node("text", { class: "axis", x: x(s), y: height - 6, "text-anchor": "middle" }, this.svg, hhmm(s));
   }
 
-  drawStrip({ name, unit, points, limit, upper }, top, x, width) {
+  drawStrip({ name, unit, points, limit, upper, old }, top, x, width) {
     const values = points.map(([, value]) => value), last = values[values.length - 1];
     let low = Math.min(...values), high = Math.max(...values);
     // A limit is drawn where it lies near: it must not press the curve flat.
@@ -55,14 +56,14 @@ class Strips {
     if (high - low < 1e-6) [low, high] = [low - 1, high + 1];
     const y = (value) => top + ROW - ((value - low) / (high - low)) * ROW;
     const broken = limit !== null && (upper ? last > limit : last < limit);
-    const said = `${name.replaceAll("_", " ")}: ${last} ${unit}` +
+    const said = `${name.replaceAll("_", " ")}: ${last} ${unit}` + (old ? `, ${old} old` : "") +
       (limit === null ? "" : `, limit ${upper ? "above" : "below"} ${limit} ${unit}`);
-    const group = node("g", { class: `strip ${broken ? "bad" : "busy"}`, role: "img", tabindex: 0, "aria-label": said }, this.svg);
+    const group = node("g", { class: `strip ${broken ? "bad" : "busy"}${old ? " old" : ""}`, role: "img", tabindex: 0, "aria-label": said }, this.svg);
     node("title", {}, group, said);
     node("rect", { class: "sky", x: LEFT, y: top, width: width - LEFT - RIGHT, height: ROW }, group);
     node("text", { x: 0, y: top + 14 }, group, name.replaceAll("_", " "));
-    node("text", { class: "axis", x: LEFT - 6, y: top + 9, "text-anchor": "end" }, group, high.toFixed(1));
-    node("text", { class: "axis", x: LEFT - 6, y: top + ROW, "text-anchor": "end" }, group, low.toFixed(1));
+    node("text", { class: "axis", x: LEFT - 6, y: top + 9, "text-anchor": "end" }, group, minus(high.toFixed(1)));
+    node("text", { class: "axis", x: LEFT - 6, y: top + ROW, "text-anchor": "end" }, group, minus(low.toFixed(1)));
     if (near) {
       node("line", { class: "limit", x1: LEFT, x2: width - RIGHT, y1: y(limit), y2: y(limit) }, group);
       const beyond = upper ? [top, y(limit) - top] : [y(limit), top + ROW - y(limit)];
@@ -70,7 +71,11 @@ class Strips {
     }
     const line = points.map(([s, value]) => `${x(s).toFixed(1)},${y(value).toFixed(1)}`).join("L");
     node("path", { class: "line", d: `M${line}` }, group);
-    node("text", { class: "last", x: width - RIGHT + 6, y: Math.min(top + ROW, Math.max(top + 10, y(last) + 4)) }, group, `${last.toFixed(1)} ${unit}`);
+    // The value stands at its curve's end, its limit or its age below.
+    const under = old ? `${old} old` : limit === null ? "" : `unsafe ${upper ? ">" : "<"} ${minus(String(limit))}`;
+    const lowest = top + ROW - (under ? 12 : 0), at = Math.min(lowest, Math.max(top + 10, y(last) + 4));
+    node("text", { class: "last", x: width - RIGHT + 6, y: at }, group, `${minus(last.toFixed(1))} ${unit}`);
+    if (under) node("text", { class: "axis", x: width - RIGHT + 6, y: at + 12 }, group, under);
   }
 }
 

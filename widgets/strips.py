@@ -14,6 +14,7 @@ from widgets.words import frame, nothing, span_text
 from widgets.writing import put
 
 _HERE = Path(__file__).parent
+_STEP_S = 600.0
 
 
 class StripChart(anywidget.AnyWidget):
@@ -27,31 +28,42 @@ class StripChart(anywidget.AnyWidget):
 
 
 class WeatherStrips:
-    """The strips, as a part of a panel; sent again only when the store has something new."""
+    """The strips, as a part of a panel; sent again when the store has something new, or nothing for long."""
 
     def __init__(self) -> None:
         self._title, self._chart = W.HTML(), StripChart()
         self.widget = W.VBox([self._title, self._chart])
         self.widget.add_class("pyros-card").add_class("pyros-weather")
-        self._drawn: tuple[Strip, ...] | None = None
+        self._drawn: tuple[object, ...] = ()
 
     def draw(self, snapshot: Snapshot) -> None:
         """Send the strips if they changed."""
-        if snapshot.weather is self._drawn or snapshot.weather == self._drawn:
+        strips = tuple(s for s in snapshot.weather if s.points)
+        ages = tuple(_old(s, snapshot.time_s) for s in strips)
+        if self._drawn == (strips, ages):
             return
-        self._drawn = strips = tuple(s for s in snapshot.weather if s.points)
+        self._drawn = strips, ages
         label = "Weather over the last hours: " + ", ".join(s.quantity.replace("_", " ") for s in strips)
-        put(self._chart, strips=[_plain(s) for s in strips], label=label)
+        put(self._chart, strips=[_plain(s, old) for s, old in zip(strips, ages, strict=True)], label=label)
         put(self._title, value=_title(strips))
 
 
-def _plain(strip: Strip) -> dict[str, Any]:
+def _old(strip: Strip, now_s: float) -> str:
+    """Tell the age of the last value if that is more than the strip's own rhythm explains, in steps of ten minutes."""
+    (first_s, _), (last_s, _) = strip.points[0], strip.points[-1]
+    rhythm_s = (last_s - first_s) / max(1, len(strip.points) - 1)
+    age_s = now_s - last_s
+    return span_text(_STEP_S * (age_s // _STEP_S)) if age_s > max(_STEP_S, 4 * rhythm_s) else ""
+
+
+def _plain(strip: Strip, old: str) -> dict[str, Any]:
     return {
         "name": strip.quantity,
         "unit": strip.unit,
         "points": [list(point) for point in strip.points],
         "limit": strip.limit,
         "upper": strip.upper,
+        "old": old,
     }
 
 

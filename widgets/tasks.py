@@ -21,12 +21,15 @@ def tasks_html(snapshot: Snapshot) -> str:
         return frame("Tasks", nothing("No task was sent."))
     waiting = Counter(task.queue for task in snapshot.tasks if task.state in ("PENDING", "RETRY"))
     running = sum(task.state in ("STARTED", "PROGRESS") for task in snapshot.tasks)
-    queues = ", ".join(f"{esc(queue)}: {count}" for queue, count in sorted(waiting.items())) or "nothing waits"
+    queues = "".join(
+        f'<span class="chip" title="so many wait in this queue">{esc(queue)}: {count}</span>'
+        for queue, count in sorted(waiting.items())
+    )
     rows = (_row(task) for task in snapshot.tasks)
     heads = ("Task", "Queue", "State", "Progress", "#Since")
     return frame(
         "Tasks",
-        f'<p class="note">{queues}</p><div class="scroll">{table(heads, rows, "Tasks")}</div>',
+        f'<p class="chips">{queues}</p><div class="scroll">{table(heads, rows, "Tasks")}</div>',
         f"{running} running, {sum(waiting.values())} waiting",
     )
 

@@ -8,8 +8,8 @@ import ipywidgets as W
 
 from pyros_kernel.snapshot import NightView, SequenceView, Snapshot
 from widgets.card import Calm
-from widgets.chart import short_name
 from widgets.choice import Choice
+from widgets.curves import short_name
 from widgets.hands import Act, Hands
 from widgets.sequences import slot_text
 from widgets.tones import sequence_tone
@@ -35,12 +35,15 @@ class Why:
         """Choose a sequence, as the chart does when it is pressed there."""
         self._choice.choose(str(sequence_id))
 
-    def draw(self, snapshot: Snapshot) -> None:
-        """Offer the sequences and write about the chosen one."""
+    def chosen(self, snapshot: Snapshot) -> SequenceView | None:
+        """Offer the sequences, and give the chosen one."""
         known = {str(s.id): s for s in (*snapshot.rejected, *snapshot.placed)}
-        chosen = self._choice.offer([(_line(s), key) for key, s in known.items()])
-        put(self._choice.widget.layout, display="" if known else "none")
-        sequence = known.get(chosen or "")
+        return known.get(self._choice.offer([(_line(s), key) for key, s in known.items()]) or "")
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Write about the chosen sequence."""
+        sequence = self.chosen(snapshot)
+        put(self._choice.widget.layout, display="none" if sequence is None else "")
         self._hands.draw(sequence, snapshot)
         self._calm.write(
             nothing("Nothing is scheduled yet.") if sequence is None else why_html(sequence, snapshot.night)

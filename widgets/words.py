@@ -86,11 +86,14 @@ def pill(tone: str, text: str) -> str:
     return f'<span class="pill {esc(tone)}"><i></i>{esc(text)}</span>'
 
 
-def fields(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
-    """Show labelled values; the values are text, not HTML."""
+def fields(pairs: Mapping[str, str] | Iterable[tuple[str, str]], kind: str = "fields") -> str:
+    """Show labelled values; the values are text, not HTML.
+
+    :param kind: CSS class: ``fields`` below each other, ``figures`` side by side
+    """
     items = pairs.items() if isinstance(pairs, Mapping) else pairs
     rows = "".join(f"<div><dt>{esc(label)}</dt><dd>{esc(value)}</dd></div>" for label, value in items)
-    return f'<dl class="fields">{rows}</dl>'
+    return f'<dl class="{kind}">{rows}</dl>' if rows else ""
 
 
 def table(heads: Iterable[str], rows: Iterable[str], caption: str) -> str:
@@ -114,3 +117,9 @@ def frame(title: str, body: str, aside: str = "") -> str:
 def nothing(text: str) -> str:
     """Say that there is nothing to show, and why."""
     return f'<p class="nothing">{esc(text)}</p>'
+
+
+def legend(signs: Iterable[tuple[str, str]]) -> str:
+    """Say what the signs of a chart mean: CSS class of the sign, and its meaning."""
+    items = "".join(f'<li><i class="sign {esc(kind)}"></i>{esc(text)}</li>' for kind, text in signs)
+    return f'<ul class="legend" aria-label="Legend">{items}</ul>' if items else ""

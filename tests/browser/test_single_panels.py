@@ -54,7 +54,7 @@ def test_every_panel_renders_with_its_roles(panels: Any, page: Any) -> None:
     expect(panel(page, "Commands").get_by_label("Command", exact=True)).to_be_visible()
     expect(panel(page, "Agents").get_by_role("table")).to_contain_text("Majordome")
     expect(panel(page, "Devices").get_by_role("table")).to_contain_text("no answer from 127.0.0.1")
-    expect(panel(page, "Alerts").get_by_role("region", name="Desk")).to_be_visible()
+    expect(panel(page, "Alerts").get_by_role("region", name="By hand")).to_be_visible()
 
 
 # Whatever can be pressed or filled in, with the name a screen reader says; a number of a tooltip is none.
@@ -113,6 +113,30 @@ def test_clicks_and_choices_reach_the_kernel(panels: Any, page: Any) -> None:
     assert panels.execute("print(o.commands)") == "[('restart', 'Scheduler'), ('send', 'alerts/2026-11-23/swift.xml')]"
     panel(page, "Schedule").locator("select").select_option(label="Crab pulsar · 08:10–09:20")
     expect(panel(page, "Schedule").locator(".pyros-why")).to_contain_text("08:10–09:20 UTC")
+
+
+def test_a_sequence_without_a_place_is_drawn_with_what_it_needs(panels: Any, page: Any) -> None:
+    schedule = panel(page, "Schedule")
+    schedule.locator("select").select_option(label="Vega field · not placed")
+    expect(schedule.locator(".pyros-svg .rejected title")).to_contain_text("the 60° it needs")
+    expect(schedule.locator(".pyros-svg .rejected .needs")).to_be_attached()
+    crab = schedule.locator(".curve", has_text="Crab pulsar")
+    crab.focus()
+    crab.press("Enter")
+    expect(schedule.locator(".curve.chosen")).to_contain_text("Crab pulsar")
+    expect(crab).to_be_focused()  # though the chart was drawn anew
+    expect(schedule.locator(".pyros-svg .rejected")).to_have_count(0)
+
+
+def test_no_name_in_the_chart_hides_another(panels: Any, page: Any) -> None:
+    over = page.evaluate(
+        """() => [...document.querySelectorAll('.pyros-svg .names')].map(names => {
+            const boxes = [...names.children].map(e => [e.textContent, e.getBoundingClientRect()]);
+            return boxes.flatMap(([a, p], i) => boxes.slice(i + 1)
+                .filter(([, q]) => p.left < q.right && q.left < p.right && p.top < q.bottom - 2 && q.top < p.bottom - 2)
+                .map(([b]) => `${a} over ${b}`)); }).flat()"""
+    )
+    assert over == []
 
 
 def test_a_sequence_is_moved_with_the_keys_and_with_the_mouse(panels: Any, page: Any) -> None:

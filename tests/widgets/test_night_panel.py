@@ -123,6 +123,34 @@ def test_an_unsafe_verdict_is_a_tree_with_what_speaks_against_first(
     assert "5 s" in safety  # the age of the humidity
 
 
+def test_what_is_safe_stands_in_a_line_and_what_is_not_with_each_source(
+    panel: Any, made_up: Any, observatory: Any, look: Any
+) -> None:
+    rain, *others = made_up.verdict().reasons
+    said = replace(rain, text="rain: no (4 s old), says roof; 2 of 2 sources say safe")
+    said = replace(said, parts=(replace(rain, text="rain: no (4 s old)"), replace(rain, text="rain: no (6 s old)")))
+    observatory.change(verdict=replace(made_up.verdict(), reasons=(said, replace(rain, consequence="warn"), *others)))
+    panel.refresh()
+    short = look(panel).card("safety")
+    assert short.count("rain: no") == 1 and "2 sources" in short and "old)" not in short
+    wet = replace(
+        rain, safety=type(rain.safety).UNSAFE, text="rain: yes (4 s old), says roof; 1 of 2 sources say unsafe"
+    )
+    observatory.change(verdict=replace(made_up.verdict(), reasons=(replace(wet, parts=said.parts), *others)))
+    panel.refresh()
+    assert "says roof" in look(panel).card("safety") and look(panel).card("safety").count("rain: no") == 2
+
+
+def test_now_tells_what_runs_how_far_it_is_and_what_comes_next(panel: Any, observatory: Any, look: Any) -> None:
+    now = look(panel).card("current")
+    assert "GRB 261123A" in now and "executing" in now and 'max="3600" value="480"' in now and "52 min left" in now
+    assert "Crab pulsar" in now and "08:10, in 58 min" in now
+    placed = tuple(s for s in observatory.picture.placed if s.status != "executing")
+    observatory.change(placed=placed)
+    panel.refresh()
+    assert "Nothing is observed now." in look(panel).card("current")
+
+
 def test_what_is_stale_is_greyed_with_its_age_and_the_reason(panel: Any, look: Any) -> None:
     cameras, devices = look(panel).card("cameras"), look(panel).card("devices")
     assert '<div class="stale"' in cameras and "last read: 3 min" in cameras

@@ -113,6 +113,27 @@ def test_the_weather_has_its_limits_and_is_sent_once(show: Any, observatory: Any
     assert sent == []
 
 
+def test_a_weather_that_is_no_longer_read_says_so(show: Any, observatory: Any, look: Any) -> None:
+    panel = show(widgets.WeatherPanel)
+    chart = of_type(look, panel, "StripChart")
+    assert {s["old"] for s in chart.strips} == {""}
+    observatory.change(time_s=observatory.picture.time_s + 25 * 60)
+    panel.refresh()
+    assert {s["old"] for s in chart.strips} == {"20 min"}
+
+
+def test_the_chart_points_out_the_sequence_whose_reasons_are_shown(show: Any, look: Any) -> None:
+    panel = show(widgets.SchedulePanel)
+    chart = look(panel).chart
+    assert (chart.chosen["id"], chart.chosen["min_altitude"]) == (8, 60.0) and len(chart.chosen["points"]) > 40
+    [choice] = [w for w in look(panel).all if isinstance(w, W.Dropdown)]
+    choice.value = "5"
+    panel.refresh()
+    assert chart.chosen["id"] == 5 and chart.chosen["points"] == []  # it is drawn already
+    legend = look(panel).card("chart")
+    assert "interrupted" in legend and "Moon" in legend and "failed" not in legend
+
+
 def test_a_sequence_that_was_not_placed_says_why_and_what_would_change_it(show: Any, look: Any) -> None:
     panel = show(widgets.SchedulePanel)
     text = look(panel).card("why")
