@@ -52,6 +52,7 @@ class Server:
         environment |= {
             "JUPYTER_CONFIG_DIR": str(home / "config"),
             "JUPYTER_DATA_DIR": str(home / "share/jupyter"),
+            "JUPYTER_PREFER_ENV_PATH": "0",  # its own kernel, not one that a setup left in the environment
             "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
             "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
