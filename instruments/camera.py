@@ -98,6 +98,17 @@ class Camera(Instrument[CameraState]):
         """
         raise Rejected(self.name, lost.command, "this camera can't tell which exposure it made", "its link was lost")
 
+    def take_up(self) -> Operation[Frame] | None:
+        """Follow the exposure that was commanded last, though the link was cut before the command was answered.
+
+        To be asked once there is a link again.
+
+        :return: None if the camera never began it: it may be commanded again
+        :raises Rejected: if this camera can't tell
+        :raises InstrumentError: if its state can't be read
+        """
+        raise Rejected(self.name, "expose", "this camera can't tell whether it began", "its link was lost")
+
     def stop_exposure(self) -> None:
         """End the exposure that runs now, and read it out: its operation ends with a frame of less exposure time.
 

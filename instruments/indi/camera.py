@@ -6,6 +6,7 @@ import base64
 import binascii
 import time
 import zlib
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -39,6 +40,17 @@ _LATE_REAL_S = 1.5  # so long after its Ok an image may still be on its way
 _OWN = "own"
 
 
+@dataclass(frozen=True, slots=True)
+class _Exposure:
+    """An exposure that was commanded."""
+
+    what: str
+    start_s: float
+    seconds: float
+    kind: FrameKind
+    filter_name: str
+
+
 class IndiCamera(WheeledCamera):
     """Take images with a camera that an INDI driver runs.
 
@@ -66,10 +78,12 @@ class IndiCamera(WheeledCamera):
             device = where.device if given == _OWN else given
             wheel = IndiFilterWheel(name, f"indi://{where.host}:{where.port}/{quote(device)}", clock)
         super().__init__(name, address, self._device, wheel, "?wheel=Device Name")
+        self._asked: _Exposure | None = None  # the last one that was commanded
+        self._last: Operation[Frame] | None = None
 
     def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
         """Take one frame; the operation's result is the frame."""
-        seconds, kind = number_in(exposure_time, u.s), FrameKind(kind)
+        seconds, kind, self._asked = number_in(exposure_time, u.s), FrameKind(kind), None
         what = f"expose {seconds:g} s {kind}"
         if self._device.property(what, _EXPOSURE).state == "Busy":
             raise Rejected(self.name, what, "the camera is exposing already", self._device.describe())
@@ -77,7 +91,8 @@ class IndiCamera(WheeledCamera):
         shortest = self._device.property(what, _EXPOSURE).limits[_SECONDS][0]
         seconds = max(seconds, shortest) if kind is FrameKind.BIAS else seconds
         self._device.take_blob(_IMAGE)
-        start_s = self._device.clock.unix_s()
+        filter_name = str(self._beam(self._device.clock.now())[0].value)
+        asked = self._asked = _Exposure(what, self._device.clock.unix_s(), seconds, kind, filter_name)
         order = self._device.order(
             what,
             _EXPOSURE,
@@ -85,21 +100,41 @@ class IndiCamera(WheeledCamera):
             lambda seen: seen.state == "Ok" and seen.busy > 0,
             first=((_KIND, {_KINDS[kind]: True}),),
         )
-        filter_name = self._beam(self._device.clock.now())[0].value
+        return self._follow(order, asked)
+
+    def take_up(self) -> Operation[Frame] | None:
+        """Follow the exposure that was commanded last, though the link was cut before the command was answered.
+
+        One that ended meanwhile can't be told from one that never began: an INDI server keeps no image for who is away.
+        """
+        asked = self._asked
+        order = None if asked is None else self._device.under_way(asked.what, _EXPOSURE)
+        return None if asked is None or order is None else self._follow(order, asked)
+
+    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame]:
+        """Follow an exposure again whose operation was lost with the link."""
+        again = self.take_up() if self._last is lost else None
+        if again is None:
+            why = "it ended while the link was away, and an INDI server keeps no image"
+            raise Rejected(self.name, lost.command, why, self._device.describe())
+        return again
+
+    def _follow(self, order: Order, asked: _Exposure) -> Operation[Frame]:
         late: list[float] = []
 
         def check(operation: Operation[Any], view: View) -> None:
             if view[_IMAGE].blob is not None:
-                self._finish(operation, start_s, seconds, kind, filter_name)
+                self._finish(operation, asked)
             elif _over(view[_EXPOSURE], order):
                 late.append(time.monotonic())
                 if view[_EXPOSURE].state == "Idle":
                     operation.abort_with("somebody else stopped the exposure")
                 elif late[-1] - late[0] > _LATE_REAL_S:
                     why = f"the driver says that it is done, but sent no image within {_LATE_REAL_S:g} s"
-                    operation.fail(Failed(self.name, what, why, self._device.describe()))
+                    operation.fail(Failed(self.name, asked.what, why, self._device.describe()))
 
-        return self._device.follow(order, seconds + _READOUT_S, "detector", check)
+        self._last = self._device.follow(order, asked.seconds + _READOUT_S, "detector", check)
+        return self._last
 
     def set_cooling(self, setpoint: u.Quantity | None) -> None:
         """Cool the detector to ``setpoint``, or switch the cooler off with None.
@@ -118,9 +153,7 @@ class IndiCamera(WheeledCamera):
         )
         self._device.keep("cooling", cold)
 
-    def _finish(
-        self, operation: Operation[Any], start_s: float, seconds: float, kind: FrameKind, filter_name: str
-    ) -> None:
+    def _finish(self, operation: Operation[Any], asked: _Exposure) -> None:
         blob = self._device.take_blob(_IMAGE)
         if blob is None:
             return
@@ -130,8 +163,8 @@ class IndiCamera(WheeledCamera):
             broken = f"the image is not the FITS file it should be ({error})"
             operation.fail(ProtocolError(self.name, operation.command, broken, self._device.describe()))
             return
-        start = Time(start_s, format="unix", scale="utc")
-        operation.finish(Frame(data, header, start, seconds * u.s, kind, filter_name, self.name))
+        start, took = Time(asked.start_s, format="unix", scale="utc"), asked.seconds * u.s
+        operation.finish(Frame(data, header, start, took, asked.kind, asked.filter_name, self.name))
 
     def _state(self, view: View) -> CameraState:
         exposure, cold = view[_EXPOSURE], view.get(_COLD)

@@ -50,6 +50,17 @@ class IndiDevice(IndiConnection[S]):
         self._standing(what, session)
         raise Timeout(self.name, what, order.why, self.describe())
 
+    def under_way(self, what: str, name: str) -> Order | None:
+        """Give a command whose answer was lost with the link, if the property is Busy with it now.
+
+        :param what: the command in words
+        :raises InstrumentError: if the driver's state can't be read
+        """
+        view, session = self.read(DEADLINE_S), self._standing(what)
+        if view[name].state != "Busy":
+            return None
+        return Order(what, view[name], session.table.count, time.monotonic())
+
     def property(self, what: str, name: str) -> Property:
         """Give a property.
 

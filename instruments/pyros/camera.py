@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,19 @@ _DETECTOR, _FILTER = "detector", "filter"
 _FETCH_S = 20.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Exposure:
+    """An exposure that was commanded.
+
+    :param after: number of the camera's last frame before it
+    :param number: of its own frame; None if the answer that told it was lost
+    """
+
+    what: str
+    after: int
+    number: int | None = None
+
+
 class PyrosCamera(Camera):
     """Take images with a camera that speaks the PyROS language.
 
@@ -37,7 +51,8 @@ class PyrosCamera(Camera):
         super().__init__(name, address)
         self._device = Device(name, address, clock, partial(_state, name))
         self._cooling: float | str | None = None
-        self._last: tuple[Operation[Frame], int] | None = None  # the last exposure, and the number of its frame
+        self._asked: _Exposure | None = None  # the last one that was commanded
+        self._last: tuple[Operation[Frame], _Exposure] | None = None  # the last one that is known to have begun
 
     @property
     def connected(self) -> bool:
@@ -75,23 +90,36 @@ class PyrosCamera(Camera):
     def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
         """Take one frame; the operation's result is the frame."""
         seconds = number_in(exposure_time, u.s)
-        accepted = self._device.upload_and_do(self._device.command("SET", "EXPOSURE", seconds, kind.value), "EXPOSE")
-        what, eta_s = f"expose {seconds:g} s {kind}", float(accepted.values["eta"])
-        return self._follow(int(accepted.values["frame"]), what, eta_s, accepted.sent_monotonic_s)
+        what, self._asked = f"expose {seconds:g} s {kind}", None
+        upload = self._device.command("SET", "EXPOSURE", seconds, kind.value)
+        # By this number :meth:`take_up` knows the frame, should the answer be lost.
+        asked = self._asked = _Exposure(what, int(self._device.read(DEADLINE_S)["frame"]))
+        accepted = self._device.upload_and_do(upload, "EXPOSE")
+        begun = replace(asked, number=int(accepted.values["frame"]))
+        return self._follow(begun, float(accepted.values["eta"]), accepted.sent_monotonic_s)
 
     def pick_up(self, lost: Operation[Frame]) -> Operation[Frame]:
         """Follow an exposure again whose operation was lost with the link."""
         if self._last is None or self._last[0] is not lost:
             raise Rejected(self.name, lost.command, "another exposure was begun since", self._device.describe())
-        return self._follow(self._last[1], lost.command, lost.eta_s, time.monotonic())
+        return self._follow(self._last[1], lost.eta_s, time.monotonic())
 
-    def _follow(self, number: int, what: str, eta_s: float, sent_s: float) -> Operation[Frame]:
+    def take_up(self) -> Operation[Frame] | None:
+        """Follow the exposure that was commanded last, though the link was cut before the command was answered."""
+        asked, sent_s = self._asked, time.monotonic()
+        status = self._device.read(DEADLINE_S)
+        if asked is None or (status["activity"] == CameraActivity.IDLE and status["frame"] <= asked.after):
+            return None
+        return self._follow(asked, float(status["remaining"]), sent_s)
+
+    def _follow(self, exposure: _Exposure, eta_s: float, sent_s: float) -> Operation[Frame]:
+        what = exposure.what
         operation: Operation[Any] = Operation(
             self.name, what, eta_s, on_cancel=lambda: self.abort(f"{what} was cancelled")
         )
         operation.sent_monotonic_s = sent_s
-        self._last = operation, number
-        self._device.poller.follow(operation, partial(self._check_exposure, operation, number), _DETECTOR, sent_s)
+        self._last = operation, exposure
+        self._device.poller.follow(operation, partial(self._check_exposure, operation, exposure), _DETECTOR, sent_s)
         return operation
 
     def set_filter(self, name: str) -> Operation[CameraState]:
@@ -112,12 +140,15 @@ class PyrosCamera(Camera):
         self._device.ask("SET", "COOLER", value)
         self._cooling = value
 
-    def _check_exposure(self, operation: Operation[Any], number: int, status: Status) -> None:
+    def _check_exposure(self, operation: Operation[Any], exposure: _Exposure, status: Status) -> None:
+        number = exposure.after + 1 if exposure.number is None else exposure.number
         if status["frame"] < number:
             if status["activity"] == CameraActivity.IDLE:
                 operation.abort_with("somebody else stopped the exposure")
             return
         answer, payload = self._device.fetch("IMAGE", _FETCH_S)
+        if exposure.number is None:
+            number = answer.values["frame"]  # the first one since: numbers of what was aborted are left out
         if answer.values["frame"] != number:
             operation.abort_with(f"frame {number} was overwritten by frame {answer.values['frame']}")
             return

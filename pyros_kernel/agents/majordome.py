@@ -18,11 +18,14 @@ from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.night_machine import NightMachine
 from pyros_kernel.agents.running import Running
 from pyros_kernel.agents.wishes import Wishes
+from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.progress import Progress
 from pyros_kernel.scheduling import Block, observable
 from pyros_kernel.scheduling.sequences import Overheads, duration_s, images_taken
 from pyros_kernel.services import Services
 from pyros_kernel.store import Alert, AlertStatus, NightStatus, Sequence
+from pyros_kernel.tasks.cuts import through_cuts
+from pyros_kernel.tasks.pointing import start_slew
 
 logger = logging.getLogger(__name__)
 
@@ -213,8 +216,8 @@ class Majordome(Agent):
         if running is not None:
             running.cancelled.set(f"interrupted by alert {alert_id}")
         steps["interrupted"] = 1000 * (time.monotonic() - t0_s)
-        with self._services.pointing:
-            slew = self._services.devices.telescope.slew_to(target)
+        telescope, never = self._services.devices.telescope, Cancellation()
+        slew = through_cuts(telescope, lambda: start_slew(target, self._services, never), never)
         sent_s = slew.sent_monotonic_s or time.monotonic()
         steps["slew_sent"] = 1000 * (sent_s - t0_s)
         logger.warning("alert %d: slewing to %.4f %.4f, %.1f ms after its last byte", alert_id, payload["ra_deg"],

@@ -15,11 +15,14 @@ from instruments import (
     Camera,
     Frame,
     FrameKind,
+    InstrumentError,
     NotConnected,
+    Operation,
     OperationAborted,
     OperationState,
     ProtocolError,
     Rejected,
+    Timeout,
 )
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.clock import Clock
@@ -35,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _DISK_PAUSE_REAL_S = (0.5, 10.0)  # first and longest pause before a disk that refused a frame is tried again
 _FOLLOWED_REAL_S = 60.0  # besides the exposure itself: so long its link may be away, all in all
+_BEGINS = 5  # so often an exposure is commanded whose link is cut each time
 _SHORT = 1 * u.ms  # what a device may round an exposure time to
 
 
@@ -146,7 +150,7 @@ def take_frame(
 
 def _exposed(camera: Camera, exposure: u.Quantity, kind: FrameKind, clock: Clock, cancelled: Cancellation) -> Frame:
     """Expose and wait for the frame; a cut link ends neither, the exposure is followed again once it is back."""
-    running = camera.expose(exposure, kind)
+    running = _begun(camera, exposure, kind, cancelled)
     deadline = time.monotonic() + _FOLLOWED_REAL_S + 3 * running.eta_s / clock.speed
 
     def read_out() -> None:
@@ -164,6 +168,25 @@ def _exposed(camera: Camera, exposure: u.Quantity, kind: FrameKind, clock: Clock
                 running = camera.pick_up(running)
             except Rejected:
                 raise lost from None
+
+
+def _begun(camera: Camera, exposure: u.Quantity, kind: FrameKind, cancelled: Cancellation) -> Operation[Frame]:
+    """Command an exposure, once: where a cut link hides whether it began, the camera is asked before anything else."""
+    lost: InstrumentError | None = None
+    for tries_left in range(_BEGINS - 1, -1, -1):
+        try:
+            running = None if lost is None else camera.take_up()
+            return camera.expose(exposure, kind) if running is None else running
+        except (NotConnected, ProtocolError, Timeout) as error:
+            if not tries_left:
+                raise
+            lost = error
+            link_again(camera, error, cancelled)
+        except Rejected as refused:
+            # It can't tell whether it began, or is busy: with what was given up and came through late after all.
+            if lost is None or not tries_left:
+                raise lost or refused from None
+    raise AssertionError("the last try returns or raises")
 
 
 def _write(

@@ -25,6 +25,7 @@ class Proxy:
     _pairs: list[_Pair] = field(default_factory=list[_Pair])
     _held: bool = False
     _closed: bool = False
+    _cut_at: tuple[bytes, bool] | None = None
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -37,6 +38,13 @@ class Proxy:
         """Break all connections, and refuse new ones."""
         self._refuse = True
         self._drop()
+
+    def cut_at(self, word: bytes, *, through: bool) -> None:
+        """Break the connection once on which the client says a word, before any answer to it comes back.
+
+        :param through: whether the word still reaches the server
+        """
+        self._cut_at = word, through
 
     def mend(self) -> None:
         """Take connections again, and pass on what was held."""
@@ -88,10 +96,15 @@ class Proxy:
         other = pair.server if one is pair.client else pair.client
         try:
             data = one.recv(262144)
-            if data:
-                if one is pair.client:
-                    self.sent += data
+            cut = self._cut_at if one is pair.client and self._cut_at and self._cut_at[0] in data else None
+            if one is pair.client and data:
+                self.sent += data
+            if data and (cut is None or cut[1]):
                 other.sendall(data)
+            if cut is not None:
+                self._cut_at = None
+                time.sleep(0.05)  # so that the server reads it before it sees the end
+            elif data:
                 return
         except OSError:
             pass

@@ -21,6 +21,7 @@ from pyros_kernel.recipes.target import Target
 from pyros_kernel.recipes.visible import place_at
 from pyros_kernel.services import Services
 from pyros_kernel.store import Channel, RecipeStep, StepStatus
+from pyros_kernel.tasks.cuts import through_cuts
 from pyros_kernel.tasks.exposing import Shot
 
 _BEST = "best focus"  # how the step is called that moves there, in whatever recipe
@@ -79,7 +80,7 @@ def focus_here(
     :raises Refused: if no scan shows a minimum
     """
     focuser = steps.services.devices.focuser
-    begin = steps.step("focus begins", lambda: _state(focuser.state()))
+    begin = steps.step("focus begins", lambda: through_cuts(focuser, lambda: _state(focuser.state()), steps.cancelled))
     if not begin:
         return {}
     low, high = begin["limits"]
@@ -187,12 +188,16 @@ def _measure(
 
 
 def _go(steps: Steps, focuser: Focuser, position: float, slack: int) -> dict[str, Any]:
-    """Move there, from below."""
-    state = focuser.state()
-    if state.position.value > position:
-        steps.wait_for(focuser.move_to(round(max(position - slack, state.limits[0]))))
-    steps.wait_for(focuser.move_to(round(position)))
-    return _state(focuser.state())
+    """Move there, from below; again where a cut link leaves unknown how far it came."""
+
+    def go() -> dict[str, Any]:
+        state = focuser.state()
+        if state.position.value > position:
+            steps.wait_for(focuser.move_to(round(max(position - slack, state.limits[0]))))
+        steps.wait_for(focuser.move_to(round(position)))
+        return _state(focuser.state())
+
+    return through_cuts(focuser, go, steps.cancelled)
 
 
 def _state(state: FocuserState) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from tests.instruments.proxy import Proxy
 Make = Callable[[str], tuple[Any, Proxy]]
 WAIT_S = 20
 MOVERS = ("telescope", "camera_vis", "camera_nir", "filter_wheel", "focuser", "rotator", "dome")
+EXPOSES = {"pyros": b"DO EXPOSE", "indi": b"CCD_EXPOSURE", "alpaca": b"Duration="}
 # What acts, on each wire; a heartbeat doesn't.
 ACTS = (b"<new", b"PUT ", b" SET ", b" DO ")
 
@@ -156,6 +157,24 @@ def test_an_exposure_that_is_stopped_is_read_out_or_else_discarded(make: Make) -
         assert not isinstance(camera, PyrosCamera)  # which can
     else:
         assert 0 <= frame.exposure_time.to_value(u.s) < 1000
+    assert camera.state().activity.value is CameraActivity.IDLE
+    assert camera.expose(0.5 * u.s).wait(WAIT_S).exposure_time == 0.5 * u.s
+
+
+@pytest.mark.parametrize("through", [True, False], ids=["begun", "lost"])
+def test_an_exposure_whose_command_was_cut_is_taken_up_or_sent_again(
+    back_end: BackEnd, make: Make, through: bool
+) -> None:
+    camera, wire = make("camera_vis")
+    took = (100 if through else 3) * u.s  # long enough to be still under way once there is a link again
+    wire.cut_at(EXPOSES[back_end.name], through=through)
+    with pytest.raises(InstrumentError):
+        camera.expose(took)
+    _wait_until(lambda: _again(camera))
+    begun = camera.take_up()
+    assert (begun is not None) is through
+    frame = (begun or camera.expose(took)).wait(WAIT_S)
+    assert frame.exposure_time == took
     assert camera.state().activity.value is CameraActivity.IDLE
     assert camera.expose(0.5 * u.s).wait(WAIT_S).exposure_time == 0.5 * u.s
 

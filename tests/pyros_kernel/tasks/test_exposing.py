@@ -17,7 +17,7 @@ from astropy.time import Time
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from instruments import Camera, CameraState, Frame, FrameKind, NotConnected, Operation
+from instruments import Camera, CameraState, Frame, FrameKind, NotConnected, Operation, Rejected
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.clock import ManualClock
 from pyros_kernel.images import ArchiveError, BadFrame, ImageArchive, ImageContext
@@ -95,6 +95,34 @@ class CutCamera(ScriptedCamera):
         operation: Operation[Frame] = Operation(self.name, "expose")
         operation.lose(NotConnected(self.name, "expose", "the link broke; its outcome is unknown"))
         return operation
+
+
+class ShyCamera(ScriptedCamera):
+    """Loses the link within each command to expose, as ``cuts`` says: ``lost``, or ``begun`` though unanswered."""
+
+    def __init__(self, clock: ManualClock, cuts: list[str]) -> None:
+        super().__init__(clock)
+        self.cuts, self.frames = cuts, 0
+        self.begun: Operation[Frame] | None = None
+
+    def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
+        cut = self.cuts.pop(0) if self.cuts else ""
+        if self.begun is not None:
+            raise Rejected(self.name, "expose", "busy", "it exposes")
+        if cut != "lost":
+            self.frames += 1
+            operation = super().expose(exposure_time, kind)
+            if not cut:
+                return operation
+            self.begun = operation
+        raise NotConnected(self.name, "expose", "the link broke before the answer")
+
+    def take_up(self) -> Operation[Frame] | None:
+        if self.cuts and self.cuts[0] == "late":  # what was sent first is still on its way
+            self.cuts.pop(0)
+            return None
+        begun, self.begun = self.begun, None
+        return begun
 
 
 @dataclass
@@ -176,6 +204,23 @@ def test_a_camera_that_can_not_pick_up_fails_with_what_cut_it(services: Services
     with pytest.raises(NotConnected, match="the link broke"):
         take(camera, services)
     assert kept(services) == []
+
+
+@pytest.mark.parametrize(
+    "cuts", [["lost"], ["begun"], ["lost", "lost", "begun"], ["begun", "late"], ["lost", "begun", "late", "late"]]
+)
+def test_an_exposure_whose_command_was_cut_is_taken_once(services: Services, cuts: list[str]) -> None:
+    camera = ShyCamera(services.clock, cuts)
+    take(camera, services)
+    assert camera.frames == 1
+    assert len(kept(services)) == 1
+
+
+def test_a_camera_that_cuts_each_command_fails_by_name(services: Services) -> None:
+    camera = ShyCamera(services.clock, ["lost"] * 99)
+    with pytest.raises(NotConnected, match="before the answer"):
+        take(camera, services)
+    assert camera.frames == 0
 
 
 def test_a_start_that_did_not_move_is_named(services: Services, camera: ScriptedCamera) -> None:
