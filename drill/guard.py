@@ -9,16 +9,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 
-from drill.measured import Measured
+from drill.measured import Measured, merged
 from drill.place import Late, journal, simulated_place, until
 from pyros_kernel.safety import Safety
 from pyros_kernel.safety.guarded import Guarded
 
 _SPEED = 100.0
+_PLACES = 4  # drilled side by side: each waits most of the time
 _KERNEL = """
 import json, sys, time
 from pathlib import Path
@@ -34,6 +37,27 @@ time.sleep(600)
 
 def killed_kernels(directory: Path, kills: int, dice: random.Random) -> list[Measured]:
     """Kill a guarded process that holds an open dome, again and again."""
+    return _side_by_side(_kill_kernels, directory, kills, dice)
+
+
+def killed_guardians(directory: Path, kills: int, dice: random.Random) -> list[Measured]:
+    """Kill the guardian of a living kernel, again and again."""
+    return _side_by_side(_kill_guardians, directory, kills, dice)
+
+
+def _side_by_side(
+    drill: Callable[[Path, int, random.Random], list[Measured]], directory: Path, kills: int, dice: random.Random
+) -> list[Measured]:
+    places = min(_PLACES, kills)
+    shares = [kills // places + (number < kills % places) for number in range(places)]
+    own = [(directory / f"place-{number}", share, random.Random(dice.random())) for number, share in enumerate(shares)]
+    for where, _, _ in own:
+        where.mkdir()
+    with ThreadPoolExecutor(places) as pool:
+        return merged(pool.map(drill, *zip(*own, strict=True)))
+
+
+def _kill_kernels(directory: Path, kills: int, dice: random.Random) -> list[Measured]:
     commanded = Measured("kernel killed → closing begun", 30.0)
     closed = Measured("kernel killed → parked and closed, by the limit switch", 30.0)
     left = Measured("… and no process stays", 30.0)
@@ -62,8 +86,7 @@ def killed_kernels(directory: Path, kills: int, dice: random.Random) -> list[Mea
     return [commanded, closed, left]
 
 
-def killed_guardians(directory: Path, kills: int, dice: random.Random) -> list[Measured]:
-    """Kill the guardian of a living kernel, again and again."""
+def _kill_guardians(directory: Path, kills: int, dice: random.Random) -> list[Measured]:
     back = Measured("guardian killed → another one guards", 10.0)
     stays = Measured("… and the open dome stays open meanwhile")
     with simulated_place(directory, _SPEED) as place:

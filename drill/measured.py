@@ -34,6 +34,22 @@ class Measured:
         return (self.promise, str(self.runs), worst, limit, "held" if self.held else "NOT HELD")
 
 
+def merged(found: Iterable[list[Measured]]) -> list[Measured]:
+    """Make one list of what the same drill found at several places."""
+    rows = list(zip(*found, strict=True))
+    return [
+        Measured(
+            same[0].promise,
+            same[0].limit_s,
+            [s for one in same for s in one.seconds],
+            [v for one in same for v in one.violations],
+            sum(one.runs for one in same),
+            same[0].seen,
+        )
+        for same in rows
+    ]
+
+
 def table(measured: Iterable[Measured]) -> str:
     """Write the table, and below it what was violated."""
     found = list(measured)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -38,6 +39,7 @@ _DAY_S = 86400.0
 _BEFORE_SUNSET_S = 600.0  # a simulated night begins this long before its sunset
 _GENERATED = "; Where each agent"  # what AgentConfig.write begins a file with
 EARLIER = "earlier"
+_SEES_WEATHER = {"plc", "weather_station"}
 
 
 def fixture_path(name: str | Path) -> Path:
@@ -111,16 +113,24 @@ def agent_config_for(settings: Settings, *, free_ports: bool) -> AgentConfig:
 
 
 def open_services(
-    stack: ExitStack, settings: Settings, store: Store, site: Site, clock: Clock, addresses: dict[str, str]
-) -> Services:
+    stack: ExitStack, settings: Settings, store: Store, site: Site, clock: Clock, reached: Callable[[], dict[str, str]]
+) -> tuple[Services, dict[str, str]]:
     """Open what agents and tasks need; ``stack`` closes it again.
 
-    :param addresses: name → address of devices that are not where their rows say, and of the ``simulator`` itself
+    :param reached: gives name → address of devices that are not where their rows say, and of the ``simulator`` itself;
+        asked last, as they may still be starting
+    :return: the services, and those addresses
     """
     logbook = Logbook(clock, settings.data / "log" / "pyros.log")
     logbook.open()
     stack.callback(logbook.close)
     safety = SafetyWatch(read_rules(), clock)
+    sky, archive = _present_or_coming(site, clock), ImageArchive(settings.data)
+    night_id = _night(store, site, sky)
+    recover(store)
+    bring_back(archive)
+    sweep(archive, sky.name, store)
+    addresses = reached()
     with store.session(read_only=True) as session:
         rows = session.scalars(select(Device).order_by(Device.id)).all()
     devices = Devices(rows, clock, safety.verdict, addresses, place=(site.latitude_deg, site.longitude_deg))
@@ -128,7 +138,6 @@ def open_services(
     devices.connect()
     for monitor in devices.monitors:
         safety.ask_also(partial(opinion_of, monitor, clock))
-    sky = _present_or_coming(site, clock)
     services = Services(
         settings=settings,
         clock=clock,
@@ -136,33 +145,31 @@ def open_services(
         site=site,
         devices=devices,
         safety=safety,
-        archive=ImageArchive(settings.data),
+        archive=archive,
         sky=sky,
         logbook=logbook,
-        night_id=_night(store, site, sky),
+        night_id=night_id,
         night_name=sky.name,
         started=(clock.unix_s(), time.monotonic()),
         stars=star_source(settings.data, addresses.get("simulator", "")),
     )
-    recover(services)
-    bring_back(services.archive)
-    sweep(services.archive, services.night_name, store)
-    return services
+    return services, addresses
 
 
 def guard(stack: ExitStack, services: Services, *, simulated: bool) -> Guarded | None:
     """Start the guardian, and let nothing open without its consent; ``stack`` releases it again.
 
     :param simulated: whether the instruments end with this process
-    :return: None where it could not reach dome and PLC
+    :return: None without a dome, or without anything that sees the weather
     """
-    addresses = {name: member.instrument.address for name, member in services.devices.members.items()}
-    words = {address.rpartition("/")[2] for address in addresses.values() if address.startswith("pyros:")}
-    if not {"DOME", "PLC"} <= words:
-        logger.warning("no guardian: it needs a dome and a PLC on PyROS lines, and closes nothing else")
+    members = services.devices.members
+    addresses = {name: member.instrument.address for name, member in members.items()}
+    kinds = {name: member.row.kind.value for name, member in members.items()}
+    if "dome" not in kinds.values() or not _SEES_WEATHER & set(kinds.values()):
+        logger.warning("no guardian: it needs a dome to close, and a PLC or a weather station to judge by")
         return None
     place = (services.site.latitude_deg, services.site.longitude_deg)
-    guarded = Guarded(services.settings.data, services.clock, addresses, simulated=simulated, place=place)
+    guarded = Guarded(services.settings.data, services.clock, addresses, kinds=kinds, simulated=simulated, place=place)
     services.safety.remember(guarded.broken())
     guarded.start()
     stack.callback(guarded.stop)

@@ -40,6 +40,7 @@ class Guarded:
     :param data: the data directory
     :param clock: the observatory's
     :param addresses: device name → address
+    :param kinds: device name → kind, where an address does not say it
     :param simulated: whether the instruments go away with this process
     :param place: the site's latitude and longitude, so that the telescope is parked by day
     """
@@ -51,6 +52,7 @@ class Guarded:
         addresses: Mapping[str, str],
         *,
         simulated: bool,
+        kinds: Mapping[str, str] | None = None,
         place: tuple[float, float] | None = None,
         who: str = "observatory",
     ) -> None:
@@ -60,6 +62,7 @@ class Guarded:
                 "data": str(data),
                 "clock": clock.to_words(),
                 "addresses": dict(addresses),
+                "kinds": dict(kinds or {}),
                 "simulated": simulated,
                 "place": place,
                 "linger_real_s": 3.0 if simulated else 600.0,

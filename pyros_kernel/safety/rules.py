@@ -57,9 +57,9 @@ class Rule:
             raise RuleError(f"rule {self.quantity!r}: max_age_s must be positive, reopen_s not negative")
         if self.agree < 1 or self.confirm < 1 or self.frozen_s < 0:
             raise RuleError(f"rule {self.quantity!r}: agree and confirm count from 1, frozen_s from 0")
-        if self.unsafe_above is not None and not (self.safe_below or self.unsafe_above) <= self.unsafe_above:
+        if self.unsafe_above is not None and self.safe_below is not None and self.safe_below > self.unsafe_above:
             raise RuleError(f"rule {self.quantity!r}: safe_below lies above unsafe_above")
-        if self.unsafe_below is not None and not (self.safe_above or self.unsafe_below) >= self.unsafe_below:
+        if self.unsafe_below is not None and self.safe_above is not None and self.safe_above < self.unsafe_below:
             raise RuleError(f"rule {self.quantity!r}: safe_above lies below unsafe_below")
 
     def judge(self, value: float | bool, was_unsafe: bool) -> tuple[Safety, str]:

@@ -3,118 +3,137 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
 
 from pyros_kernel.safety.guardian.campaign import Facts
-from pyros_kernel.safety.guardian.line import Line, Said, Silent
-from pyros_kernel.safety.guardian.times import unix_s
+from pyros_kernel.safety.guardian.patience import Said, Silent
+from pyros_kernel.safety.guardian.ward import Ward, ward_for
 from pyros_kernel.safety.judge import Judge
+from pyros_kernel.safety.opinion import opinion
+from pyros_kernel.safety.verdict import Reason
 
-_ORDERS = {"park": ("TELESCOPE", "PARK"), "close": ("DOME", "CLOSE")}
+_SOURCES = ("plc", "weather_station")
+_ORDERS = {"park": "telescope", "close": "dome"}  # of whom it is asked; anything else is a camera's name
 
 
 class Hands:
-    """Hold a line to each device that safety is about.
+    """Hold a connection to each device that safety is about.
 
-    :param addresses: device name → ``pyros://host:port/WORD``; words that safety is not about are left out
+    :param addresses: device name → address; devices that safety is not about are left out
+    :param kinds: device name → kind, as the store has it; by the word of a PyROS address if left out
+    :param now_s: tells the observatory's time, unix seconds
+    :param speed: observatory seconds per real second
+    :raises ValueError: if an address of one of them is malformed
     """
 
-    def __init__(self, addresses: Mapping[str, str]) -> None:
-        lines = [Line(name, address) for name, address in addresses.items() if address.startswith("pyros:")]
-        self.sources = [line for line in lines if line.word in ("PLC", "WEATHER_STATION")]
-        self._cameras = {line.name: line for line in lines if line.word.startswith("CAMERA")}
-        self._one = {line.word: line for line in lines if line.word in ("DOME", "TELESCOPE")}
+    def __init__(
+        self, addresses: Mapping[str, str], kinds: Mapping[str, str], now_s: Callable[[], float], speed: float
+    ) -> None:
+        self._now_s, self._speed = now_s, speed
+        of_kind = {name: kinds.get(name) or address.rpartition("/")[2].lower() for name, address in addresses.items()}
+
+        def wards(*wanted: str) -> dict[str, Ward]:
+            return {n: ward_for(k, n, addresses[n], now_s) for n, k in of_kind.items() if k.startswith(wanted)}
+
+        self.sources = list(wards(*_SOURCES).values())
+        self._monitors = list(wards("safety_monitor").values())
+        self._cameras = wards("camera")
+        self._one: dict[str, Ward] = {kind: one for kind in _ORDERS.values() for one in wards(kind).values()}
+        self._heard: dict[str, tuple[bool, str, float]] = {}
         self.errors: dict[str, str] = {}
 
     def read_weather(self, judge: Judge) -> None:
         """Ask each PLC and weather station, and let the judge know."""
         for source in self.sources:
             try:
-                said = source.ask("GET", "WEATHER")
-                for quantity, reading in said.items():
-                    judge.take(source.name, quantity, _value(reading["value"]), unix_s(reading["time"]))
-            except Silent as error:
+                for quantity, (value, time_s) in source.weather().items():
+                    judge.take(source.name, quantity, value, time_s)
+            except (Silent, Said) as error:
                 self.errors[source.name] = str(error)
-            except (Said, KeyError, TypeError, ValueError) as error:
-                self.errors[source.name] = f"nonsense: {error}"
             else:
                 self.errors.pop(source.name, None)
 
+    def opinions(self) -> list[Reason]:
+        """Ask each safety monitor, and give what it says; its silence is not safe."""
+        found: list[Reason] = []
+        for monitor in self._monitors:
+            try:
+                self._heard[monitor.name] = monitor.safety()
+            except (Silent, Said) as error:
+                self.errors[monitor.name] = str(error)
+            else:
+                self.errors.pop(monitor.name, None)
+            found.append(opinion(monitor.name, self._heard.get(monitor.name), self._now_s(), self._speed))
+        return found
+
     def look(self, *, urgent: bool = False) -> Facts:
         """Read dome and telescope; the cameras only when it is urgent."""
-        dome = self._status(self._one.get("DOME"), urgent) or {}
-        telescope = self._status(self._one.get("TELESCOPE"), urgent) or {}
-        exposing = [name for name, line in self._cameras.items() if urgent and self._exposes(line)]
-        shutter = dome.get("shutter")
-        return Facts(
-            shutter=shutter,
-            closed=shutter == "closed" and dome.get("closed_switch") is True,
-            motion=telescope.get("motion"),
-            exposing=tuple(exposing),
-        )
+        shutter, closed, motion = None, False, None
+        if (dome := self._one.get("dome")) is not None:
+            try:
+                shutter, closed = dome.shutter(urgent=urgent)
+            except (Silent, Said) as error:
+                self.errors[dome.name] = str(error)
+            else:
+                self.errors.pop(dome.name, None)
+        if (telescope := self._one.get("telescope")) is not None:
+            try:
+                motion = telescope.motion(urgent=urgent)
+            except (Silent, Said) as error:
+                self.errors[telescope.name] = str(error)
+            else:
+                self.errors.pop(telescope.name, None)
+        exposing = tuple(name for name, camera in self._cameras.items() if urgent and _exposes(camera))
+        return Facts(shutter=shutter, closed=closed, motion=motion, exposing=exposing)
 
     def obey(self, order: str) -> float | None:
         """Send an order: ``park``, ``close``, or the name of a camera to abort.
 
-        :return: how long the device says it takes, observatory seconds
+        :return: how long the device says it takes, observatory seconds; None if it doesn't say
         :raises Silent: if it does not answer
         :raises Said: if it refuses
         """
         if order in self._cameras:
-            self._cameras[order].ask("DO", "ABORT", urgent=True)
+            self._cameras[order].obey("abort")
             return 0.0
-        word, operation = _ORDERS[order]
-        line = self._one.get(word)
-        if line is None:
-            raise Silent(f"no {word.lower()} is known here")
-        eta = line.ask("DO", operation, urgent=True).get("eta")
-        return float(eta) if isinstance(eta, int | float) else None
+        one = self._one.get(_ORDERS[order])
+        if one is None:
+            raise Silent(f"no {_ORDERS[order]} is known here")
+        return one.obey(order)
 
-    def tell_dome(self, command: str) -> None:
-        """Send the dome a SET or DO of its watchdog; what it does not know is its matter."""
-        action, _, operation = command.partition(" ")
-        line = self._one.get("DOME")
-        if line is None:
-            return
+    def tell_dome(self, command: str) -> bool:
+        """Send the dome a SET or DO of its watchdog; what it does not know is its matter.
+
+        :return: whether it took that
+        """
+        dome = self._one.get("dome")
+        if dome is None:
+            return False
         try:
-            line.ask(action, operation)
+            dome.tell_watchdog(command)
         except (Silent, Said) as error:
             self.errors["watchdog"] = str(error)
-        else:
-            self.errors.pop("watchdog", None)
+            return False
+        self.errors.pop("watchdog", None)
+        return True
 
     def all_silent_s(self) -> float:
         """Tell for how long no device at all has answered, real seconds."""
-        lines = [*self.sources, *self._one.values()]
-        since = [line.silent_since_s for line in lines]
+        since = [ward.silent_since_s for ward in self._needed()]
         heard = [s for s in since if s is not None]
-        return time.monotonic() - max(heard) if lines and len(heard) == len(since) else 0.0
+        return time.monotonic() - max(heard) if since and len(heard) == len(since) else 0.0
 
     def close(self) -> None:
         """Give all connections back."""
-        for line in (*self.sources, *self._cameras.values(), *self._one.values()):
-            line.close()
+        for ward in (*self._needed(), *self._monitors, *self._cameras.values()):
+            ward.close()
 
-    def _status(self, line: Line | None, urgent: bool) -> dict[str, Any] | None:
-        if line is None:
-            return None
-        try:
-            said = line.ask("GET", "STATUS", urgent=urgent)
-        except (Silent, Said) as error:
-            self.errors[line.name] = str(error)
-            return None
-        self.errors.pop(line.name, None)
-        return said
-
-    def _exposes(self, line: Line) -> bool:
-        try:
-            return line.ask("GET", "STATUS").get("activity") == "exposing"
-        except (Silent, Said):
-            return False
+    def _needed(self) -> Iterable[Ward]:
+        return (*self.sources, *self._one.values())
 
 
-def _value(value: Any) -> float | bool:
-    if isinstance(value, bool | int | float):
-        return value
-    raise ValueError(f"{value!r} is neither number nor switch")
+def _exposes(camera: Ward) -> bool:
+    try:
+        return camera.exposes()
+    except (Silent, Said):
+        return False

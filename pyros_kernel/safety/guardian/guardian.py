@@ -13,11 +13,12 @@ from pyros_kernel.safety.guardian.campaign import Campaign, Facts
 from pyros_kernel.safety.guardian.devices import Hands
 from pyros_kernel.safety.guardian.ear import Ear
 from pyros_kernel.safety.guardian.journal import Journal
-from pyros_kernel.safety.guardian.line import Said, Silent
+from pyros_kernel.safety.guardian.patience import Said, Silent
 from pyros_kernel.safety.guardian.times import Times
 from pyros_kernel.safety.judge import Judge
 from pyros_kernel.safety.rules import read_rules
 from pyros_kernel.safety.sun import sun_altaz_deg
+from pyros_kernel.safety.verdict import Reason, Verdict, judged
 
 BROKEN = "safety.json"  # which rules were broken lately: read at each start, so that it shortens no delay
 _LOOK_REAL_S = (0.2, 0.5)
@@ -35,6 +36,7 @@ class Duty:
     :param data: the data directory
     :param clock: words of the observatory's clock
     :param addresses: device name → address
+    :param kinds: device name → kind, as the store has it; by the word of a PyROS address if left out
     :param simulated: whether the instruments may go away with their kernel
     :param place: latitude and longitude (north and east), to know when the Sun is up
     :param silent_real_s: a kernel that was not heard for so long is as good as dead
@@ -44,6 +46,7 @@ class Duty:
     data: Path
     clock: str
     addresses: Mapping[str, str] = field(default_factory=dict[str, str])
+    kinds: Mapping[str, str] = field(default_factory=dict[str, str])
     simulated: bool = False
     place: tuple[float, float] | None = None
     silent_real_s: float = 20.0
@@ -59,16 +62,17 @@ class Guardian:
     def __init__(self, duty: Duty) -> None:
         self._duty, self._times = duty, Times.from_words(duty.clock)
         self._journal = Journal(duty.data / "log" / "guardian.log")
-        self._hands = Hands(duty.addresses)
+        self._hands = Hands(duty.addresses, duty.kinds, self._times.now_s, self._times.speed)
         self._judge = Judge(read_rules(), self._times.now_s, self._times.steady_s, self._times.speed)
         self._judge.remember(_read_broken(duty.data / BROKEN))
+        self._opinions: list[Reason] = []
         self._broken_kept_s = 0.0
         self._campaign: Campaign | None = None
         self._facts = Facts()
         self._unsafe_since_s: float | None = None
         self._closed_since_s: float | None = None
         self._bare_since_s: float | None = None  # since when it stands open or unparked under the Sun
-        self._said = ""
+        self._said, self._armed = "", False
         self._seen_open = False  # since it was last confirmed closed
         self.asked_to_end = False
         self._ear = Ear(duty.data, self._answer)
@@ -78,12 +82,9 @@ class Guardian:
         self._write("started", speed=self._times.speed, devices=dict(self._duty.addresses))
         shortest, longest = _LOOK_REAL_S
         period_s = min(max(1.0 / self._times.speed, shortest), longest)
-        limit_s, real_s = _WATCHDOG_S
-        limit_s = max(limit_s, real_s * self._times.speed)
-        self._hands.tell_dome(f"SET WATCHDOG {limit_s:.0f}")
         while not self._ended():
             self.look()
-            self._hands.tell_dome("DO WATCHDOG")
+            self._feed_watchdog()
             self._ear.listen(period_s)
         if self._ear.word != "RELIEVE":
             self._hands.tell_dome("SET WATCHDOG 0")
@@ -95,7 +96,8 @@ class Guardian:
     def look(self) -> None:
         """Look once, and do what is to be done."""
         self._hands.read_weather(self._judge)
-        verdict, now_s = self._judge.verdict(), time.monotonic()
+        self._opinions = self._hands.opinions()
+        verdict, now_s = self._verdict(), time.monotonic()
         if verdict.safe:
             self._unsafe_since_s = None
         elif self._unsafe_since_s is None:
@@ -113,6 +115,14 @@ class Guardian:
             self._campaign = None
         elif self._campaign is not None:
             self._close(self._campaign.why, False, now_s)  # what was begun is brought to its end
+
+    def _feed_watchdog(self) -> None:
+        # A controller that was away may have started anew, and knows of no watchdog then.
+        self._armed = self._armed and self._hands.tell_dome("DO WATCHDOG")
+        if not self._armed:
+            limit_s, real_s = _WATCHDOG_S
+            limit_s = max(limit_s, real_s * self._times.speed)
+            self._armed = self._hands.tell_dome(f"SET WATCHDOG {limit_s:.0f}")
 
     def _must_act(self, now_s: float) -> bool:
         """Whether the weather asks for more than has been done, and the kernel had its moment."""
@@ -185,8 +195,12 @@ class Guardian:
             return True
         return False
 
+    def _verdict(self) -> Verdict:
+        own = self._judge.verdict()
+        return judged(own.time_s, (*own.reasons, *self._opinions)) if self._opinions else own
+
     def _answer(self) -> dict[str, object]:
-        verdict = self._judge.verdict()
+        verdict = self._verdict()
         return {
             "safe": verdict.safe,
             "safety": str(verdict.safety),

@@ -8,16 +8,9 @@ import time
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from pyros_kernel.safety.guardian.patience import Patience, Said, Silent
+
 _MAX_BYTES = 65536
-_PAUSE_REAL_S = (0.2, 2.0)  # first and longest pause before a silent device is asked again
-
-
-class Silent(Exception):
-    """The device doesn't answer; says which, and why."""
-
-
-class Said(Exception):
-    """The device answered ERROR, or nonsense."""
 
 
 class Line:
@@ -36,8 +29,12 @@ class Line:
         self._where = (parts.hostname, parts.port)
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
-        self._pause_s, self._not_before_s = 0.0, 0.0
-        self.silent_since_s: float | None = None
+        self._patience = Patience(name)
+
+    @property
+    def silent_since_s(self) -> float | None:
+        """Since when it does not answer (``time.monotonic()``); None if it does."""
+        return self._patience.silent_since_s
 
     def ask(self, action: str, operation: str, *, urgent: bool = False) -> dict[str, Any]:
         """Send a command and give its answer.
@@ -46,14 +43,15 @@ class Line:
         :raises Silent: if no answer came, or it was silent a moment ago
         :raises Said: if the answer was ERROR
         """
-        if not urgent and time.monotonic() < self._not_before_s:
-            raise Silent(f"{self.name} was silent a moment ago")
+        self._patience.check(urgent=urgent)
         try:
             answer = self._exchange(f"{self.word} {action} {operation}\n".encode())
         except OSError as error:
-            self._lost()
+            # A late answer must not be taken for that to the next question: never go on with this connection.
+            self.close()
+            self._patience.lost()
             raise Silent(f"{self.name}: {error or type(error).__name__}") from error
-        self._pause_s, self._not_before_s, self.silent_since_s = 0.0, 0.0, None
+        self._patience.heard()
         word, _, rest = answer.decode("utf-8", "replace").strip().partition(" ")
         if word != "OK":
             raise Said(f"{self.name}: {answer[:200]!r}")
@@ -91,12 +89,3 @@ class Line:
             if len(said) > _MAX_BYTES:
                 raise ConnectionError("its answer has no end")
         return said
-
-    def _lost(self) -> None:
-        # A late answer must not be taken for that to the next question: never go on with this connection.
-        self.close()
-        now_s = time.monotonic()
-        self.silent_since_s = self.silent_since_s or now_s
-        first_s, longest_s = _PAUSE_REAL_S
-        self._pause_s = min(max(first_s, 2 * self._pause_s), longest_s)
-        self._not_before_s = now_s + self._pause_s

@@ -35,6 +35,10 @@ def test_the_table_that_pyros_brings_covers_rain_wind_and_power() -> None:
             '[[rule]]\nquantity="x"\nmax_age_s=1\nreopen_s=0\nconsequence="close"\nwhy=""\nunsafe_above=5\nsafe_below=6\n',
             "safe_below lies above",
         ),
+        (
+            '[[rule]]\nquantity="x"\nmax_age_s=1\nreopen_s=0\nconsequence="close"\nwhy=""\nunsafe_above=-5\nsafe_below=0\n',
+            "safe_below lies above",
+        ),
     ],
 )
 def test_a_bad_table_is_refused_with_rule_and_field(tmp_path: Path, text: str, said: str) -> None:

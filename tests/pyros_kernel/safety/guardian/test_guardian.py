@@ -199,3 +199,19 @@ def test_a_dome_whose_guardian_falls_silent_closes_by_itself(site: Site) -> None
     finally:
         os.kill(pid, signal.SIGCONT)
         guarded.stop()
+
+
+def test_a_dome_that_started_anew_is_told_of_its_watchdog_again(site: Site, guarded: Guarded) -> None:
+    until(lambda: guarded.opinion().safety is Safety.SAFE, "safe")
+    site.lines["dome"].ask("SET", "WATCHDOG 0")  # as a controller that has forgotten it
+    site.lines["control"].ask("DO", "STOP dome")
+    site.lines["control"].ask("DO", "START dome")
+    site.lines["dome"].close()
+    assert guarded.pid is not None
+    until(lambda: "watchdog" not in guarded._heard[1]["errors"] if guarded._heard else False, "fed again")
+    time.sleep(1.0)
+    os.kill(guarded.pid, signal.SIGSTOP)
+    try:
+        until(lambda: site.dome["closed_switch"], "closed by itself", 40)
+    finally:
+        os.kill(guarded.pid, signal.SIGCONT)
