@@ -3,30 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-from instruments.alpaca import (
-    AlpacaCamera,
-    AlpacaDome,
-    AlpacaFilterWheel,
-    AlpacaFocuser,
-    AlpacaRotator,
-    AlpacaSafetyMonitor,
-    AlpacaTelescope,
-    AlpacaWeatherStation,
-)
 from instruments.clock import Clock
-from instruments.indi import (
-    IndiCamera,
-    IndiDome,
-    IndiFilterWheel,
-    IndiFocuser,
-    IndiRotator,
-    IndiSafetyMonitor,
-    IndiTelescope,
-    IndiWeatherStation,
-)
 from instruments.instrument import Instrument
 from instruments.pyros.camera import PyrosCamera
 from instruments.pyros.dome import PyrosDome
@@ -39,41 +20,30 @@ from instruments.pyros.weather import PyrosSafetyMonitor, PyrosWeatherStation
 
 _Make = Callable[[str, str, Clock], Instrument[Any]]
 
-_BACK_ENDS: dict[str, dict[str, _Make]] = {
-    "pyros": {
-        "telescope": PyrosTelescope,
-        "camera_vis": PyrosCamera,
-        "camera_nir": PyrosCamera,
-        "filter_wheel": PyrosFilterWheel,
-        "focuser": PyrosFocuser,
-        "rotator": PyrosRotator,
-        "dome": PyrosDome,
-        "plc": PyrosPlc,
-        "weather_station": PyrosWeatherStation,
-        "safety_monitor": PyrosSafetyMonitor,
-    },
-    "indi": {
-        "telescope": IndiTelescope,
-        "camera_vis": IndiCamera,
-        "camera_nir": IndiCamera,
-        "filter_wheel": IndiFilterWheel,
-        "focuser": IndiFocuser,
-        "rotator": IndiRotator,
-        "dome": IndiDome,
-        "weather_station": IndiWeatherStation,
-        "safety_monitor": IndiSafetyMonitor,
-    },
-    "alpaca": {
-        "telescope": AlpacaTelescope,
-        "camera_vis": AlpacaCamera,
-        "camera_nir": AlpacaCamera,
-        "filter_wheel": AlpacaFilterWheel,
-        "focuser": AlpacaFocuser,
-        "rotator": AlpacaRotator,
-        "dome": AlpacaDome,
-        "weather_station": AlpacaWeatherStation,
-        "safety_monitor": AlpacaSafetyMonitor,
-    },
+_PYROS: dict[str, _Make] = {
+    "telescope": PyrosTelescope,
+    "camera_vis": PyrosCamera,
+    "camera_nir": PyrosCamera,
+    "filter_wheel": PyrosFilterWheel,
+    "focuser": PyrosFocuser,
+    "rotator": PyrosRotator,
+    "dome": PyrosDome,
+    "plc": PyrosPlc,
+    "weather_station": PyrosWeatherStation,
+    "safety_monitor": PyrosSafetyMonitor,
+}
+# Packages with a class of this name for each kind, after their own name: loaded when the first address names them.
+_OTHERS = {"indi": "Indi", "alpaca": "Alpaca"}
+_CLASSES = {
+    "telescope": "Telescope",
+    "camera_vis": "Camera",
+    "camera_nir": "Camera",
+    "filter_wheel": "FilterWheel",
+    "focuser": "Focuser",
+    "rotator": "Rotator",
+    "dome": "Dome",
+    "weather_station": "WeatherStation",
+    "safety_monitor": "SafetyMonitor",
 }
 
 
@@ -89,14 +59,19 @@ def open_instrument(kind: str, name: str, address: str, clock: Clock) -> Instrum
     :raises ValueError: if no back end has this scheme or kind, or the address is malformed
     """
     scheme = urlsplit(address).scheme
-    kinds = _BACK_ENDS.get(scheme)
-    if kinds is None:
-        known = ", ".join(f"{s}://" for s in _BACK_ENDS)
+    if scheme not in ("pyros", *_OTHERS):
+        known = ", ".join(f"{s}://" for s in ("pyros", *_OTHERS))
         raise ValueError(f"{name}: no back end for {address!r}; an address begins with one of: {known}")
-    make = kinds.get(kind)
-    if make is None:
+    kinds = _PYROS if scheme == "pyros" else _CLASSES
+    if kind not in kinds:
         raise ValueError(f"{name}: the {scheme} back end has no {kind!r}; it has: {', '.join(kinds)}")
+    make = _PYROS[kind] if scheme == "pyros" else _other(scheme, kind)
     try:
         return make(name, address, clock)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
+
+
+def _other(scheme: str, kind: str) -> _Make:
+    make: _Make = getattr(import_module(f"instruments.{scheme}"), _OTHERS[scheme] + _CLASSES[kind])
+    return make

@@ -36,7 +36,7 @@ NEVER_ASKED = "not asked yet"
 _CONNECT_S = 3.0
 _STATE_S = 0.9  # real seconds: with Monitoring's second between two questions, who is silent is known in two
 _GRACE_S = 3.0  # real seconds: a cut cable or a server that restarts is no reason to leave the sky
-_LONGEST_PAUSE_S = 2.0  # real seconds between two attempts to connect: a dome that comes back must be seen soon
+_LONGEST_PAUSE_S = 1.0  # real seconds between two attempts to connect: a dome that comes back must be seen soon
 _CHANNELS = {DeviceKind.CAMERA_VIS: Channel.VIS, DeviceKind.CAMERA_NIR: Channel.NIR}
 
 

@@ -94,16 +94,17 @@ class Started:
             self.lease = ControlLease(store, what, on_taken=self._lose_command, on_held=self._hold_command, me=me)
             self.lease.acquire()
             stack.callback(self.lease.release)
-            addresses = {} if elsewhere is None else elsewhere.addresses
+            reached: Callable[[], dict[str, str]] = dict if elsewhere is None else elsewhere.addresses.copy
             if wanted.simulate:
                 self.simulators = SimulatorProcess(store, site, clock, log=settings.data / "log" / "simulators.log")
                 stack.callback(self.simulators.stop)
-                addresses = self.simulators.start()
+                self.simulators.launch()  # what needs no instrument is done while they start
+                reached = self.simulators.ready
             self.config = agent_config_for(settings, free_ports=wanted.simulate)
             use(self.config)
             stack.callback(use, None)
             stack.callback(Sender.close)
-            self.services = open_services(stack, settings, store, site, clock, addresses)
+            self.services, addresses = open_services(stack, settings, store, site, clock, reached)
             stack.callback(write_context(self.services, addresses))
             self.guardian = guard(stack, self.services, simulated=wanted.simulate)
             self.host = build_host(self.services, self.wishes, self.config, wanted.alert_port)

@@ -62,6 +62,14 @@ class Agenda:
             return
         self._asked_real_s = time.monotonic()
 
+    def stands(self) -> bool:
+        """Tell whether the store holds a schedule of this night: one that begins anew goes on with it."""
+        with self._services.store.session(read_only=True) as session:
+            current = select(Schedule.id).where(
+                Schedule.night_id == self._services.night_id, Schedule.status == ScheduleStatus.CURRENT
+            )
+            return session.scalar(current) is not None
+
     def load(self) -> None:
         """Take over the current schedule from the store."""
         with self._services.store.session(read_only=True) as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -79,10 +80,29 @@ class Enclosure:
                 self._park(until=lambda: False)  # after rain it is still to be done
                 logger.info("closed and parked: %s", why)
                 return
-            if self._stopping.wait(pause_s):
+            if self._rest(pause_s):
                 logger.error("the observatory goes down and the dome did NOT confirm that it is closed")
                 return
             pause_s = min(2 * pause_s, longest_s)
+
+    def _rest(self, seconds: float) -> bool:
+        """Wait before the next try; a dome that comes back meanwhile is tried at once.
+
+        :return: whether the observatory goes down
+        """
+        deadline, there = time.monotonic() + seconds, self._reached()
+        while (left_s := deadline - time.monotonic()) > 0:
+            if self._stopping.wait(min(left_s, _LOOK_REAL_S)):
+                return True
+            if self._reached() and not there:
+                return False
+        return False
+
+    def _reached(self) -> bool:
+        try:
+            return self._services.devices.dome.connected
+        except Missing:
+            return False
 
     def _close(self) -> bool:
         try:

@@ -132,7 +132,10 @@ class NightMachine:
                 self._become(NightStatus.CLOSED, "to be observed again")
             self._become(NightStatus.WAITING, "")
             begin_s = max(self.services.clock.unix_s(), self._opening_s)
-            self.course.agenda.ask("the night begins", anew=True, start_unix_s=begin_s)
+            agenda = self.course.agenda
+            # What stands since before a restart is repaired, in milliseconds; something better is looked for once the
+            # dome is open: until then the search would only take the computer's time from what opens it.
+            agenda.ask("the night begins", anew=not agenda.stands(), soon=True, start_unix_s=begin_s)
         elif not self.services.safety.verdict().safe and self.enclosure.shutter in (
             Shutter.OPEN,
             Shutter.OPENING,

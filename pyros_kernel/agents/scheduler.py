@@ -37,9 +37,9 @@ class Scheduler(Agent):
 
     The schedule that stands is repaired, in milliseconds; then a better one is looked for, while no other message
     waits, and told in the same way.  Payload, all of it if need be: ``reason`` (text), ``start_unix_s`` (default:
-    now), ``night_id`` (default: the night that is observed), ``anew`` (plan the whole night again), ``eager`` (take
-    what is better by however little), and the sequences ``taken`` (begins just now), ``alert`` (as soon as it can
-    be), ``pinned`` (just now).
+    now), ``night_id`` (default: the night that is observed), ``anew`` (plan the whole night again), ``soon`` (look for
+    nothing better now), ``eager`` (take what is better by however little), and the sequences ``taken`` (begins just
+    now), ``alert`` (as soon as it can be), ``pinned`` (just now).
     """
 
     hang_s = 120.0  # a plan of a full night on a busy machine
@@ -67,7 +67,7 @@ class Scheduler(Agent):
             night_id, start_s, reason, services=self._services, happened=happened, taken_id=_id(asked, "taken")
         )
         self._tell(schedule_id)
-        if not self._wanted():
+        if not self._wanted() and not asked.get("soon"):
             now_s = max(start_s, self._services.clock.unix_s())
             stability = 0.0 if asked.get("eager") else STABILITY
             better_id = improve_schedule(

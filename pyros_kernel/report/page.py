@@ -8,8 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from pyros_kernel.report.facts import NightFacts, read_night
 from pyros_kernel.report.reaction import reaction_chart
 from pyros_kernel.report.services import ReportServices
@@ -25,6 +23,9 @@ def write_report(night_id: int, *, services: ReportServices, path: Path | None =
 
     :param path: where to; ``<data>/<night>/report.html`` if left out
     """
+    # Loaded at a night's end, not at each start.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     night = read_night(night_id, services)
     data = services.settings.data
     styles = colours(night)

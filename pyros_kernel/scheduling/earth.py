@@ -14,15 +14,14 @@ from typing import Any, cast
 import erfa
 import numpy as np
 from astropy.coordinates import EarthLocation
-from astropy.utils import iers
 from numpy.typing import ArrayLike, NDArray
 
-# astropy is told there never to reach for the network
-import instruments.clock  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from pyros_kernel.scheduling.orientation import orientation
 
 Floats = NDArray[np.float64]
 
 UNIX_JD = 2440587.5
+_MJD_0 = 2400000.5
 DAY_S = 86400.0
 TURN_RAD_S = 2 * np.pi * 1.00273781191135448 / DAY_S  # IERS Conventions 2010, eq. 5.15
 _ARCSEC = np.pi / 180 / 3600
@@ -40,13 +39,14 @@ class Earth:
     def __init__(self, location: EarthLocation, midnight_unix_s: float) -> None:
         self.midnight_unix_s = midnight_unix_s
         jd1, jd2 = UNIX_JD, midnight_unix_s / DAY_S
-        ut1_utc_s, xp, yp = _orientation(jd1, jd2)
+        # Outside its table the nearest is taken: the error stays below a second of time, and nothing stops for it.
+        ut1_utc_s, x, y = orientation(jd1 - _MJD_0 + jd2)
         self.tt_minus_utc_s = _TT_MINUS_TAI_S + _tai_minus_utc_s(midnight_unix_s)
         tt1, tt2 = jd1, jd2 + self.tt_minus_utc_s / DAY_S
         self._astrom: Any = erfa.apci13(tt1, tt2)[0]
         self.to_cirs = np.asarray(self._astrom["bpn"], dtype=float)
         self._era = float(erfa.era00(jd1, jd2 + ut1_utc_s / DAY_S))
-        polar = np.asarray(erfa.pom00(xp, yp, erfa.sp00(tt1, tt2)), dtype=float)
+        polar = np.asarray(erfa.pom00(x * _ARCSEC, y * _ARCSEC, erfa.sp00(tt1, tt2)), dtype=float)
         lat, lon = float(location.lat.rad), float(location.lon.rad)
         up = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
         east = np.array([-np.sin(lon), np.cos(lon), 0.0])
@@ -85,16 +85,3 @@ def _tai_minus_utc_s(unix_s: float) -> float:
     table = cast(Any, erfa.leap_seconds.get())
     past = table[(table["year"] < when.year) | ((table["year"] == when.year) & (table["month"] <= when.month))]
     return float(past["tai_utc"][-1])
-
-
-def _orientation(jd1: float, jd2: float) -> tuple[float, float, float]:
-    # With return_status the table answers outside its range too, with its nearest value: the error stays
-    # below a second of time, which an observatory must not stop for.
-    table = cast(Any, iers.earth_orientation_table.get())
-    ut1_utc = table.ut1_utc(jd1, jd2, return_status=True)[0]
-    x, y = table.pm_xy(jd1, jd2, return_status=True)[:2]
-    return (
-        float(ut1_utc.to_value("s")),
-        float(x.to_value("arcsec")) * _ARCSEC,
-        float(y.to_value("arcsec")) * _ARCSEC,
-    )

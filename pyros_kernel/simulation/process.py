@@ -72,6 +72,11 @@ class SimulatorProcess:
         :return: device name → address; that of their control as ``simulator``
         :raises SimulatorError: if they are not ready in time
         """
+        self.launch()
+        return self.ready()
+
+    def launch(self) -> None:
+        """Begin to start them; :meth:`ready` waits for the rest."""
         self.stop()
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
@@ -82,6 +87,13 @@ class SimulatorProcess:
                 stderr=log,
                 start_new_session=True,  # an interrupt of the kernel must not kill the instruments
             )
+
+    def ready(self) -> dict[str, str]:
+        """Wait until those that were launched listen; give what :meth:`start` gives.
+
+        :raises SimulatorError: if they are not ready in time
+        """
+        assert self._process is not None, "launch() comes first"
         ports = self._read_ports(self._process)
         self._devices.setdefault("simulator", {"kind": "simulator"})
         for name, item in self._devices.items():

@@ -9,7 +9,7 @@ from astropy.coordinates import SkyCoord
 from sqlalchemy.orm import Session
 
 from pyros_kernel.services import Services
-from pyros_kernel.store import PlanStatus, Request, RequestStatus, Sequence, SequenceStatus
+from pyros_kernel.store import PlanStatus, Request, RequestStatus, Sequence, SequenceStatus, Store
 from pyros_kernel.store.patience import patiently
 
 logger = logging.getLogger(__name__)
@@ -78,13 +78,13 @@ def after_interruption(sequence: Sequence) -> None:
         sequence.become(SequenceStatus.OBSERVABLE, f"to be scheduled again: {sequence.reason}")
 
 
-def recover(services: Services) -> list[str]:
+def recover(store: Store) -> list[str]:
     """Put back what a crash left "executing" with nobody executing it.
 
     :return: a sentence for each sequence
     """
     found: list[str] = []
-    with services.store.session() as session:
+    with store.session() as session:
         for sequence in session.query(Sequence).filter(Sequence.status == SequenceStatus.EXECUTING):
             sequence.become(SequenceStatus.INTERRUPTED, "the observatory stopped while it ran")
             after_interruption(sequence)
