@@ -58,6 +58,9 @@ class Defects(Exception):
     """Something went wrong in the background; its text lists what."""
 
 
+_of_this_kernel: dict[Path, Observatory] = {}  # those that are started, by their data directory
+
+
 class Observatory:
     """An observatory: site, instruments, agents and the night.
 
@@ -117,6 +120,11 @@ class Observatory:
         self._me = ""  # the name under which it holds a lease, once it has one
         self._defects: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """Where it keeps its data; panels of one place are one panel, whichever object shows them."""
+        return str(self.settings.data)
+
     # ------------------------------------------------------------------ start and stop
 
     @property
@@ -127,11 +135,14 @@ class Observatory:
     def start(self) -> Observatory:
         """Open the store, reach the devices (or start simulators), and start the agents; twice is once.
 
+        Another object of this kernel that runs the same in the same place hands over to this one: a cell that is
+        run again goes on with the night.
+
         :raises Held: if another observatory works in this data directory; says who (:meth:`watch` looks on)
         :raises LeaseHeld: if another kernel commands this observatory from elsewhere; says who, and since when
         """
         with self._changing:
-            if self.running:
+            if self.running or self._go_on():
                 return self
             self._started = started = Started(
                 self.settings,
@@ -142,7 +153,7 @@ class Observatory:
                 when_taken=self._begin_to_step_down,
             )
             self._me = started.lease.me
-            atexit.register(self.stop)
+            self._register()
             started.wait_ready()
             logger.info("observatory %s started, night %s", started.services.site.name, started.services.night_name)
             return self
@@ -157,11 +168,34 @@ class Observatory:
             started = self._started
             if started is None:
                 return
-            atexit.unregister(self.stop)
+            self._unregister()
             try:
                 started.close()
             finally:
                 self._defects, self._started = started.defects, None
+
+    def _go_on(self) -> bool:
+        """Take over what another object of this kernel started here, as it is wanted now; tell whether there was."""
+        former = _of_this_kernel.get(self.settings.data)
+        if former is None or former is self or former.settings != self.settings or former._wanted != self._wanted:
+            return False
+        with former._changing:
+            if former._started is None:
+                return False
+            former._unregister()
+            self._me, self._started, former._started = former._me, former._started, None
+            self._started.when_taken = self._begin_to_step_down
+        self._register()
+        return True
+
+    def _register(self) -> None:
+        _of_this_kernel[self.settings.data] = self
+        atexit.register(self.stop)
+
+    def _unregister(self) -> None:
+        if _of_this_kernel.get(self.settings.data) is self:
+            del _of_this_kernel[self.settings.data]
+        atexit.unregister(self.stop)
 
     def watch(self) -> Observatory:
         """Look on while another kernel commands: panels and snapshots work, commands are refused by name.

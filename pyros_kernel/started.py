@@ -77,7 +77,7 @@ class Started:
         self.wishes = Wishes()
         self.simulators: SimulatorProcess | None = None
         self.guardian: Guarded | None = None
-        self._when_taken = when_taken
+        self.when_taken = when_taken
         share_arenas()
         with ExitStack() as stack:
             lock = DataLock(settings.data, what=what)
@@ -138,7 +138,7 @@ class Started:
         self.wishes.lost = why
         if self.guardian is not None:
             self.guardian.relieve()  # whoever commands now has a guardian of his own
-        self._when_taken()
+        self.when_taken()
 
     def _hold_command(self, why: str) -> None:
         self.wishes.lost = why

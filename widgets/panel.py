@@ -23,7 +23,7 @@ from widgets.writing import close_tree
 
 logger = logging.getLogger(__name__)
 
-_open: dict[tuple[type, int], Panel] = {}
+_open: dict[tuple[type, str | int], Panel] = {}
 _open_lock = threading.Lock()
 
 
@@ -64,7 +64,7 @@ class Panel:
         """Take the parts, lay them out (given pulse and error bar), draw them, and keep them fresh."""
         self._parts = parts
         self._root.children = tuple(layout(self._pulse.widget, self._errors.widget))
-        key = (type(self), id(self.observatory))
+        key = self._key()
         with _open_lock:
             former, _open[key] = _open.get(key), self
         if former is not None:
@@ -100,7 +100,7 @@ class Panel:
     def close(self) -> None:
         """Take the panel and everything in it away; again is harmless."""
         with _open_lock:
-            key = (type(self), id(self.observatory))
+            key = self._key()
             if _open.get(key) is self:
                 del _open[key]
         with self._lock:
@@ -110,6 +110,10 @@ class Panel:
                     close_tree(side)
                 close_tree(self._root)
         refresher.remove(self)
+
+    def _key(self) -> tuple[type, str | int]:
+        """Tell panels apart: one of each kind for each place, as a cell that is run again makes new objects."""
+        return type(self), getattr(self.observatory, "place", id(self.observatory))
 
     def _act(self, control: Control) -> None:
         """Give a command and return at once; a slow one runs beside, one at a time."""

@@ -7,6 +7,8 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from tests.browser.test_panel import COUNT
+
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 NIGHT = (
     """\
@@ -40,6 +42,11 @@ def test_a_night_is_started_watched_and_stopped_by_hand(lab: Any, page: Any, not
         panel.get_by_role("button", name="Stop night").click()
         expect(panel.get_by_role("button", name="Stop night")).to_be_disabled(timeout=15_000)
         expect(panel.locator(".pyros-errors")).to_be_hidden()
+        lab.run_all()  # again: the same night, in one panel of each kind
+        assert (
+            lab.execute("print(night.running, night.snapshot().night.status in ('closing', 'closed'))") == "True True"
+        )
+        assert lab.execute(COUNT) == "2 1"
         report = lab.execute("print(night.report().as_uri())")
     finally:
         lab.execute("night.stop()")
@@ -80,6 +87,7 @@ def portraits(lab: Any, page: Any, pictures: Path) -> None:
     """Take the README's first pictures: JupyterLab with the night in it, in the light and the dark theme."""
     page.set_viewport_size({"width": 1240, "height": 1300})
     lab.command("application:toggle-mode")  # this notebook alone, without the other tests' tabs
+    page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
     for theme, name in (("Light", "night.png"), ("Dark", "night-dark.png")):
         lab.command("apputils:change-theme", {"theme": f"JupyterLab {theme}"})
         page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=f"JupyterLab {theme}")

@@ -87,6 +87,20 @@ def test_an_interrupt_ends_the_wait_and_not_the_night(kernel: Kernel, tmp_path: 
     assert said == "[]\n"
 
 
+def test_a_cell_that_is_run_again_goes_on_with_its_night(kernel: Kernel, tmp_path: Path) -> None:
+    assert kernel.run(START.format(data=str(tmp_path)))[0].endswith("OBSERVING\n")
+    kernel.run("first, panel = obs, obs.panel()")
+    simulators = {process.pid for process in kernel.children()}
+    said, error = kernel.run(START.format(data=str(tmp_path)))
+    assert (said.endswith("OBSERVING\n"), error) == (True, "")
+    assert {process.pid for process in kernel.children()} == simulators, "nothing was started twice"
+    said, _ = kernel.run("again = obs.panel(); print(first.running, obs.running, panel.closed, again.closed)")
+    assert said == "False True True False\n"
+    other = START.format(data=str(tmp_path)).replace("speed=100", "speed=90")
+    assert kernel.run(other)[1] == "Held", "what is wanted otherwise is another observatory"
+    assert kernel.run("first = None; again.observatory.stop(); again.observatory.check()")[1] == ""
+
+
 def test_a_restart_of_the_kernel_leaves_nothing_and_the_next_start_works_at_once(
     kernel: Kernel, tmp_path: Path
 ) -> None:
