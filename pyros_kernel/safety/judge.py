@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from pyros_kernel.safety.rules import Rule
 from pyros_kernel.safety.source import Source
@@ -90,7 +91,10 @@ class Judge:
             left_s = rule.reopen_s - (steady_s - last_s)
             safety = Safety.UNSAFE
             text = f"{text.rpartition(' (')[0]}, safe again, re-open delay {left_s / 60:.0f} min left"
-        return Reason(rule.quantity, safety, text, age_s, rule.consequence, parts if len(parts) > 1 else ())
+        if len(parts) < 2:
+            return Reason(rule.quantity, safety, text, age_s, rule.consequence)
+        named = (replace(p, text=f"{s.name}: {p.text}") for s, p in zip(expected, parts, strict=True))
+        return Reason(rule.quantity, safety, text, age_s, rule.consequence, tuple(named))
 
 
 def combine(rule: Rule, says: Iterable[Safety]) -> Safety:
