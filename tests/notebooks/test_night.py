@@ -15,6 +15,7 @@ from astropy.io import fits
 
 from pyros_kernel.settings import ROOT
 
+NIGHT = ROOT / "notebooks" / "night.ipynb"
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 
 
@@ -26,8 +27,8 @@ def run(*command: str, data: Path, timeout_s: float, **variables: str) -> subpro
 
 
 @pytest.mark.night
-@pytest.mark.timeout(300)
-def test_a_whole_night_from_one_command(tmp_path: Path) -> None:
+@pytest.mark.timeout(600)
+def test_a_whole_night_from_one_command_and_once_more_under_nbval(tmp_path: Path) -> None:
     done = run("pyros_kernel.cli", "night", data=tmp_path, timeout_s=280)
     assert done.returncode == 0, done.stderr[-3000:]
     folder = tmp_path / "2022-09-29"
@@ -64,25 +65,30 @@ def test_a_whole_night_from_one_command(tmp_path: Path) -> None:
     for said in (*(s["name"] for s in summary["sequences"]["all"]), alert["ivorn"], "report", "images", "notebook"):
         assert said in done.stdout
     assert list(tmp_path.rglob("*.part")) == []
+    under_nbval(NIGHT, tmp_path, times=1)
 
 
 @pytest.mark.night
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("notebook", [n for n in NOTEBOOKS if n != NIGHT], ids=lambda path: path.stem)
 def test_it_runs_under_nbval_twice_with_the_same_result(notebook: Path, tmp_path: Path) -> None:
-    # Two kernels, one after the other, the second over the data of the first; of the plugins nbval alone: they all
-    # would be imported for each notebook.
+    under_nbval(notebook, tmp_path, times=2)
+
+
+def under_nbval(notebook: Path, data: Path, times: int) -> None:
+    """Run a notebook in so many kernels, one after the other, each over the data of the one before."""
     done = run(
-        *("pytest", "-p", "nbval.plugin", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=120"),
+        # Of the plugins nbval alone: they all would be imported for each notebook.
+        *("pytest", "-p", "nbval.plugin", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=240"),
         *("-p", "no:cacheprovider", "-q", "-c", os.devnull, "--rootdir", str(ROOT)),
-        *("--keep-duplicates", str(notebook), str(notebook)),
-        data=tmp_path,
-        timeout_s=560,
+        *("--keep-duplicates", *[str(notebook)] * times),
+        data=data,
+        timeout_s=280 * times,
         PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",
     )
     assert done.returncode == 0, done.stdout[-3000:]
     cells = sum(cell.cell_type == "code" for cell in nbformat.read(notebook, as_version=4).cells)
-    assert f"{2 * cells} passed" in done.stdout
+    assert f"{times * cells} passed" in done.stdout
 
 
 def test_notebooks_keep_no_output_but_the_text_that_nbval_compares() -> None:
