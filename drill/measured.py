@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from statistics import median
 
 
 @dataclass(slots=True)
@@ -28,10 +29,11 @@ class Measured:
         return self.runs > 0 and not late and not self.violations
 
     def row(self) -> tuple[str, ...]:
-        """Give the row of the table."""
+        """Give the row of the table: promise, runs, median, worst, limit, and whether it was held."""
         worst = f"{max(self.seconds):.2f} s" if self.seconds else self.seen or "—"
+        half = f"{median(self.seconds):.2f} s" if self.seconds else "—"
         limit = "—" if self.limit_s is None else f"{self.limit_s:g} s"
-        return (self.promise, str(self.runs), worst, limit, "held" if self.held else "NOT HELD")
+        return (self.promise, str(self.runs), half, worst, limit, "held" if self.held else "NOT HELD")
 
 
 def merged(found: Iterable[list[Measured]]) -> list[Measured]:
@@ -53,8 +55,8 @@ def merged(found: Iterable[list[Measured]]) -> list[Measured]:
 def table(measured: Iterable[Measured]) -> str:
     """Write the table, and below it what was violated."""
     found = list(measured)
-    rows = [("promise", "runs", "worst", "limit", ""), *(m.row() for m in found)]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    rows = [("promise", "runs", "median", "worst", "limit", ""), *(m.row() for m in found)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines.insert(1, "  ".join("-" * width for width in widths))
     lines += [f"! {m.promise}: {text}" for m in found for text in m.violations]

@@ -179,6 +179,21 @@ def test_an_exposure_whose_command_was_cut_is_taken_up_or_sent_again(
     assert camera.expose(0.5 * u.s).wait(WAIT_S).exposure_time == 0.5 * u.s
 
 
+def test_an_exposure_whose_link_is_cut_is_picked_up(make: Make) -> None:
+    camera, wire = make("camera_vis")
+    exposure = camera.expose(100 * u.s)
+    wire.cut()
+    with pytest.raises(InstrumentError):
+        exposure.wait(WAIT_S)
+    assert exposure.state is OperationState.UNKNOWN
+    wire.mend()
+    _wait_until(lambda: _again(camera))
+    again = camera.pick_up(exposure)
+    assert again.wait(WAIT_S).exposure_time == 100 * u.s
+    with pytest.raises(Rejected):
+        camera.pick_up(exposure)  # it is over, or was picked up already
+
+
 def test_the_shutter_opens_and_closes(make: Make) -> None:
     dome, _ = make("dome")
     assert dome.open().wait(WAIT_S).shutter.value is Shutter.OPEN
