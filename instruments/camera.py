@@ -90,11 +90,13 @@ class Camera(Instrument[CameraState]):
         :raises Rejected: if the camera is busy, or the exposure time is out of its range
         """
 
-    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame]:
+    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame] | None:
         """Follow an exposure again whose operation was lost with the link: it went on in the camera.
 
         :param lost: as :meth:`expose` gave it, or this
+        :return: None if it is over and its frame can't be had any more: it may be taken again
         :raises Rejected: if this camera can't tell, or began another one since
+        :raises InstrumentError: if its state can't be read
         """
         raise Rejected(self.name, lost.command, "this camera can't tell which exposure it made", "its link was lost")
 

@@ -99,12 +99,11 @@ class AlpacaCamera(WheeledCamera):
             return None
         return self._follow(asked, sent_s, begun=True)
 
-    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame]:
+    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame] | None:
         """Follow an exposure again whose operation was lost with the link."""
-        again = self.take_up() if self._last is lost else None
-        if again is None:
-            raise Rejected(self.name, lost.command, "the camera does not know of it", self._device.describe())
-        return again
+        if self._last is not lost:
+            raise Rejected(self.name, lost.command, "another exposure was begun since", self._device.describe())
+        return self.take_up()
 
     def _follow(self, asked: _Exposure, sent_s: float, *, begun: bool) -> Operation[Frame]:
         """Follow an exposure.

@@ -111,13 +111,11 @@ class IndiCamera(WheeledCamera):
         order = None if asked is None else self._device.under_way(asked.what, _EXPOSURE)
         return None if asked is None or order is None else self._follow(order, asked)
 
-    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame]:
+    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame] | None:
         """Follow an exposure again whose operation was lost with the link."""
-        again = self.take_up() if self._last is lost else None
-        if again is None:
-            why = "it ended while the link was away, and an INDI server keeps no image"
-            raise Rejected(self.name, lost.command, why, self._device.describe())
-        return again
+        if self._last is not lost:
+            raise Rejected(self.name, lost.command, "another exposure was begun since", self._device.describe())
+        return self.take_up()
 
     def _follow(self, order: Order, asked: _Exposure) -> Operation[Frame]:
         late: list[float] = []

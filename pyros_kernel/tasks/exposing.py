@@ -165,9 +165,12 @@ def _exposed(camera: Camera, exposure: u.Quantity, kind: FrameKind, clock: Clock
                 raise
             link_again(camera, lost, cancelled)
             try:
-                running = camera.pick_up(running)
+                again = camera.pick_up(running)
             except Rejected:
                 raise lost from None
+            except (NotConnected, ProtocolError, Timeout):
+                continue  # the link was cut again: so it is once more
+            running = _begun(camera, exposure, kind, cancelled) if again is None else again
 
 
 def _begun(camera: Camera, exposure: u.Quantity, kind: FrameKind, cancelled: Cancellation) -> Operation[Frame]:

@@ -189,6 +189,7 @@ def test_an_exposure_whose_link_is_cut_is_picked_up(make: Make) -> None:
     wire.mend()
     _wait_until(lambda: _again(camera))
     again = camera.pick_up(exposure)
+    assert again is not None
     assert again.wait(WAIT_S).exposure_time == 100 * u.s
     with pytest.raises(Rejected):
         camera.pick_up(exposure)  # it is over, or was picked up already

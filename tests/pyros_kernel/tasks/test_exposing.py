@@ -71,7 +71,12 @@ class ScriptedCamera(Camera):
 
 
 class CutCamera(ScriptedCamera):
-    """Loses each exposure with its link, and gives the frame after ``cuts`` of them; with 0 it can't."""
+    """Loses each exposure with its link, and gives the frame after ``cuts`` of them; with 0 it can't.
+
+    Of the first ``gone`` exposures the frame can't be had any more; its link is cut ``again`` times more.
+    """
+
+    gone, again = 0, 0
 
     def __init__(self, clock: ManualClock, cuts: int) -> None:
         super().__init__(clock)
@@ -84,7 +89,13 @@ class CutCamera(ScriptedCamera):
         self.whole = super().expose(exposure_time, kind)
         return self._lost()
 
-    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame]:
+    def pick_up(self, lost: Operation[Frame]) -> Operation[Frame] | None:
+        if self.again:
+            self.again -= 1
+            raise NotConnected(self.name, "expose", "the link broke once more")
+        if self.gone:
+            self.gone -= 1
+            return None
         if not self.cuts:
             return super().pick_up(lost)
         self.cuts -= 1
@@ -196,6 +207,15 @@ def test_an_exposure_is_followed_through_cuts_of_its_link(services: Services) ->
     frame, _ = take(camera, services)
     assert camera.whole is not None and frame is camera.whole.wait(0)
     assert camera.connects == 3
+    assert len(kept(services)) == 1
+
+
+def test_an_exposure_whose_frame_is_gone_is_taken_again(services: Services) -> None:
+    camera = CutCamera(services.clock, cuts=1)
+    camera.gone, camera.again = 2, 3
+    frame, _ = take(camera, services)
+    assert camera.whole is not None and frame is camera.whole.wait(0)
+    assert camera.seed == 3  # exposures
     assert len(kept(services)) == 1
 
 
