@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from astropy import units as u
 from astropy.time import Time
 from hypothesis import HealthCheck, settings
@@ -24,6 +25,7 @@ from pyros_kernel.store import Store
 
 EPOCH = Time("2022-09-30T02:00:00")
 EXAMPLES, STEPS = (1100 if os.environ.get("PYROS_NIGHTLY") == "1" else 110), 100
+LIMIT_S = 3600 if EXAMPLES > 1000 else 120
 RULES = read_rules()
 CLOSING = [r for r in RULES if r.consequence in ("close", "close_now")]
 FAIR: dict[str, float | bool] = {
@@ -188,6 +190,7 @@ class NoWay(RuleBasedStateMachine):
         assert sum(kernel.lease.held for kernel in self.kernels) <= 1
 
 
+@pytest.mark.timeout(LIMIT_S)
 def test_no_way_opens_the_dome(store_template: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="pyros-safety-") as directory:
         path = Path(directory) / "pyros.sqlite"
