@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _DISK_PAUSE_REAL_S = (0.5, 10.0)  # first and longest pause before a disk that refused a frame is tried again
 _FOLLOWED_REAL_S = 60.0  # besides the exposure itself: so long its link may be away, all in all
+_TURNS_REAL_S = 0.1  # how often a filter on its way is looked at
 _BEGINS = 5  # so often an exposure is commanded whose link is cut each time
 _SHORT = 1 * u.ms  # what a device may round an exposure time to
 
@@ -86,22 +87,39 @@ def take_shot(shot: Shot, services: ShotServices, cancelled: Cancellation, analy
 
     :param analysis: where the analyses run, so that the next exposure doesn't wait for them
     """
-    camera = shot.camera
-    if (wanted := shot.filter) is not None:
-
-        def bring() -> None:
-            if camera.state().filter.value != wanted:
-                wait_or_stop(camera.set_filter(wanted), services.clock, cancelled)
-
-        through_cuts(camera, bring, cancelled)
+    if shot.filter is not None:
+        bring_filter(shot.camera, shot.filter, services.clock, cancelled)
     try:
-        frame, image = take_frame(camera, shot.exposure, shot.kind, shot.context, services, cancelled)
+        frame, image = take_frame(shot.camera, shot.exposure, shot.kind, shot.context, services, cancelled)
     except BadFrame as bad:
         analysis.submit(analyse_or_log, bad.image_id, services, (bad.flag,))
         raise
     if shot.analysed:
         analysis.submit(analyse_or_log, image.id, services)
     return frame, image
+
+
+def bring_filter(camera: Camera, wanted: str, clock: Clock, cancelled: Cancellation) -> None:
+    """Bring a filter into the beam; one that is on its way, by a command whose answer was cut off, is waited for.
+
+    :raises WorkCancelled: if the work was cancelled
+    :raises InstrumentError: if the camera failed, or did not take it
+    """
+    sent, deadline = False, time.monotonic() + _FOLLOWED_REAL_S
+
+    def bring() -> None:
+        nonlocal sent
+        again, sent = sent, True
+        while camera.state().filter.value != wanted:
+            try:
+                wait_or_stop(camera.set_filter(wanted), clock, cancelled)
+            except Rejected:
+                if not again or time.monotonic() > deadline:
+                    raise
+                cancelled.wait(_TURNS_REAL_S)
+                cancelled.check()
+
+    through_cuts(camera, bring, cancelled)
 
 
 def take_frame(

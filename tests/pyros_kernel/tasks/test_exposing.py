@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from pyros_kernel.images import ArchiveError, BadFrame, ImageArchive, ImageConte
 from pyros_kernel.images.spare import bring_back, spare_archive
 from pyros_kernel.store import Image, Night, Site, Store
 from pyros_kernel.store.patience import patiently
-from pyros_kernel.tasks.exposing import take_frame
+from pyros_kernel.tasks.exposing import bring_filter, take_frame
 
 NIGHT = "2026-11-21"
 
@@ -241,6 +242,38 @@ def test_a_camera_that_cuts_each_command_fails_by_name(services: Services) -> No
     with pytest.raises(NotConnected, match="before the answer"):
         take(camera, services)
     assert camera.frames == 0
+
+
+class WheelCamera(ScriptedCamera):
+    """Turns its wheel though the link is cut before the answer, and is busy for ``turns`` looks."""
+
+    def __init__(self, clock: ManualClock, turns: int) -> None:
+        super().__init__(clock)
+        self.turns, self.sent = turns, 0
+
+    def state(self, timeout_s: float = 2.0) -> CameraState:
+        self.turns -= self.sent > 0
+        there = self.sent > 0 and self.turns <= 0
+        return SimpleNamespace(filter=SimpleNamespace(value="J" if there else "H"))  # type: ignore[return-value]
+
+    def set_filter(self, name: str) -> Operation[CameraState]:
+        self.sent += 1
+        if self.sent == 1:
+            raise NotConnected(self.name, "set_filter", "the link broke before the answer")
+        raise Rejected(self.name, "set_filter", "busy: it is on its way")
+
+
+def test_a_filter_that_is_on_its_way_is_waited_for(services: Services) -> None:
+    camera = WheelCamera(services.clock, turns=3)
+    bring_filter(camera, "J", services.clock, Cancellation())
+    assert camera.sent == 3
+
+
+def test_a_filter_that_is_refused_is_not_insisted_on(services: Services) -> None:
+    camera = WheelCamera(services.clock, turns=3)
+    camera.sent = 1
+    with pytest.raises(Rejected):
+        bring_filter(camera, "J", services.clock, Cancellation())
 
 
 def test_a_start_that_did_not_move_is_named(services: Services, camera: ScriptedCamera) -> None:
