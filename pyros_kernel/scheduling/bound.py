@@ -18,6 +18,7 @@ from pyros_kernel.scheduling.earth import Floats
 _CELL_S = 180.0
 _PATIENCE = 12
 _FLAT = 20
+_STEPS = 40_000  # times blocks
 _GUIDE = 60  # steps
 QUOTA_S = 1800.0  # a quota's price is for so much of it: steps then suit it as they suit a cell
 _BENT = 2e-5  # by so much a value between two breakpoints may exceed the larger of theirs, as a share
@@ -52,15 +53,17 @@ class Market:
 
     def left_at(self, unix_s: Floats) -> Floats:
         """Give the value of all time after some moments."""
-        x = np.clip((unix_s - self.begin_unix_s) / self.cell_s, 0, len(self.left) - 1)
-        return np.interp(x, np.arange(len(self.left)), self.left)
+        x = np.minimum(np.maximum((unix_s - self.begin_unix_s) / self.cell_s, 0.0), len(self.left) - 1.000001)
+        k = x.astype(np.int64)
+        return self.left[k] + (x - k) * (self.left[k + 1] - self.left[k])
 
     def cell(self, unix_s: Floats) -> Ints:
         """Give the cells of some moments; before the first is the first."""
-        return np.clip((unix_s - self.begin_unix_s) / self.cell_s, 0, len(self.left) - 1).astype(np.int64)
+        x = (unix_s - self.begin_unix_s) / self.cell_s
+        return np.minimum(np.maximum(x, 0.0), len(self.left) - 1).astype(np.int64)
 
 
-def upper_bound(c: Candidates, reached: float, iterations: int = 250) -> float:
+def upper_bound(c: Candidates, reached: float, iterations: int | None = None) -> float:
     """Bound the value of every plan from above.
 
     :param reached: value of a plan that is known; the steps are measured by it
@@ -68,8 +71,11 @@ def upper_bound(c: Candidates, reached: float, iterations: int = 250) -> float:
     return market(c, reached, iterations).bound
 
 
-def market(c: Candidates, reached: float, iterations: int = 250) -> Market:
-    """Find prices at which the blocks that pay are worth as little as possible together."""
+def market(c: Candidates, reached: float, iterations: int | None = None) -> Market:
+    """Find prices at which the blocks that pay are worth as little as possible together.
+
+    :param iterations: fewer are enough for many blocks, if left out
+    """
     if not len(c.value):
         nothing = np.zeros((0, 1))
         return Market(max(0.0, reached), 0.0, _CELL_S, np.zeros(1), nothing, np.zeros(0), nothing, np.zeros(0))
@@ -79,7 +85,8 @@ def market(c: Candidates, reached: float, iterations: int = 250) -> Market:
     free = np.zeros(len(c.quota_s))
     flat = [np.append(np.full(prices.cells, density * k / _FLAT), free) for k in range(_FLAT + 1)]
     level = min(flat, key=lambda p: prices.bound(p)[0])
-    bound, price = prices.lowered(level, reached, iterations)
+    steps = int(np.clip(_STEPS // len(c.value), 100, 250)) if iterations is None else iterations
+    bound, price = prices.lowered(level, reached, steps)
     return prices.market(price, max(bound, reached))
 
 

@@ -6,6 +6,8 @@ steps (Polyak 1969); the sum of the prices and the best path at them is a bound 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pyros_kernel.scheduling.bound import QUOTA_S, Market
@@ -24,17 +26,34 @@ class PathBound:
 
     :param market: what to begin with
     :param reached: value of a plan that is known; blocks that no better plan can hold are set aside
+    :param halt: asked again and again whether to give up
+
+    ``work`` is how much was done, in comparisons of two paths.
     """
 
-    def __init__(self, c: Candidates, market: Market, reached: float) -> None:
-        self.bound = market.bound
-        self._c = c
+    def __init__(self, c: Candidates, market: Market, reached: float, halt: Callable[[], bool] = lambda: False) -> None:
+        self.bound, self.work = market.bound, 0.0
+        self._c, self._halt = c, halt
         self._rows: Ints = np.flatnonzero(market.bound + market.most > reached).astype(np.int64)
         self._price = np.concatenate([market.gain.max(axis=1, initial=0.0), market.excess])
         self._best, self._best_price = np.inf, self._price
         self._paths: dict[float, Paths] = {}
         self._length, self._waited, self._count = _STEP, 0, 0
         self.done = not len(self._rows) or not np.isfinite(c.first).any()
+
+    @property
+    def next_work(self) -> float:
+        """How much the next step will do."""
+        return self._paths_of(self._next_cell_s).work
+
+    @property
+    def _next_cell_s(self) -> float:
+        return _CELLS_S[1] if self._count % _FINE_EACH == 1 else _CELLS_S[0]
+
+    def _paths_of(self, cell_s: float) -> Paths:
+        if cell_s not in self._paths:
+            self._paths[cell_s] = Paths(self._c, self._rows, cell_s)
+        return self._paths[cell_s]
 
     def step(self, reached: float) -> None:
         """Try to lower the bound.
@@ -43,10 +62,10 @@ class PathBound:
         """
         if self.done:
             return
-        n, count = len(self._c.value), self._count
+        n, cell_s = len(self._c.value), self._next_cell_s
         self._count += 1
-        if count % _FINE_EACH == 1:
-            fine, _ = self._at(self._best_price, _CELLS_S[1])
+        if cell_s != _CELLS_S[0]:
+            fine, _ = self._at(self._best_price, cell_s)
             self.bound = max(min(self.bound, fine), reached)
             return
         bound, slope = self._at(self._price, _CELLS_S[0])
@@ -57,6 +76,8 @@ class PathBound:
         if self._waited > _PATIENCE:
             self._length, self._waited, self._price = self._length * _SHORTER, 0, self._best_price
         norm = float(slope @ slope)
+        if self.done:
+            return
         self.done |= norm == 0 or self._length < _LEAST or self.bound <= reached
         if norm > 0:
             length = self._length * max(bound - reached, 0.0) / norm
@@ -66,15 +87,18 @@ class PathBound:
     def _at(self, price: Floats, cell_s: float) -> tuple[float, Floats]:
         """Give the bound at a price, and its slope there."""
         c, n = self._c, len(self._c.value)
-        if cell_s not in self._paths:
-            self._paths[cell_s] = Paths(c, self._rows, cell_s)
-        paths = self._paths[cell_s]
+        paths = self._paths_of(cell_s)
         if paths.steps > _TOO_MANY:
             self.done = True
             return np.inf, np.zeros(len(price))
         excess = price[n:]
         full = price[:n] + (np.append(excess, 0.0)[c.quota_of] * c.duration_s if len(excess) else 0.0)
-        brought, on_path = paths.best(full[self._rows])
+        found = paths.best(full[self._rows], self._halt)
+        if found is None:
+            self.done = True
+            return np.inf, np.zeros(len(price))
+        self.work += paths.work
+        brought, on_path = found
         bound = float(price[:n].sum() + excess @ c.quota_s + brought)
         visits: Floats = np.zeros(n, dtype=np.float64)
         visits[self._rows] = on_path

@@ -7,6 +7,8 @@ seconds, always on the side of more value: no plan can bring more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -50,10 +52,16 @@ class Paths:
         """How many steps one path takes, each about the work of a product of N by N."""
         return self._cells // self._chunk
 
-    def best(self, price: Floats) -> tuple[float, Ints]:
+    @property
+    def work(self) -> float:
+        """How many paths are compared for one."""
+        return float(self._n * self._n * self._cells)
+
+    def best(self, price: Floats, halt: Callable[[], bool] = lambda: False) -> tuple[float, Ints] | None:
         """Find the most that a path brings when each block costs its price, and how often it visits each.
 
         :param price: shape (rows,), as the visits
+        :param halt: asked again and again whether to give up: then None is given
         """
         n, pad, chunk = self._n, self._pad, self._chunk
         table = np.full((n, pad + self._cells), -np.inf)
@@ -61,6 +69,8 @@ class Paths:
         ahead = sliding_window_view(flat, chunk)
         arrival = np.zeros(n)  # the best to come to each block with, so far
         for k in range(0, self._cells, chunk):
+            if halt():
+                return None
             now = slice(pad + k, pad + k + chunk)
             table[:, now] = table[:, pad + k - 1, None]
             to = np.flatnonzero((self._first < k + chunk) & (self._last >= k))

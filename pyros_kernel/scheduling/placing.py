@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -55,11 +56,12 @@ def place_by_priority(queue: Queue, night: Night) -> tuple[Timeline, Reasons]:
 
 def place_by_value(queue: Queue, night: Night, search: Search) -> tuple[Timeline, Reasons, float, float]:
     """Place the best route, tell why the rest is not in it, and give the value and the bound."""
+    began_s = time.thread_time()
     banned: Reasons = {}
     bound = np.inf
     while True:
         allowed = [pair for pair in queue if pair[0].id not in banned]
-        timeline, value, found = _together(allowed, night, search)
+        timeline, value, found = _together(allowed, night, search, began_s)
         bound = found if not np.isfinite(bound) else bound  # the first one holds with every block
         broken = _broken_groups([b for b, _ in queue], timeline, banned)
         if broken:
@@ -86,13 +88,14 @@ def _one_by_one(queue: Queue, night: Night) -> tuple[Timeline, Reasons]:
     return timeline, reasons
 
 
-def _together(queue: Queue, night: Night, search: Search) -> tuple[Timeline, float, float]:
+def _together(queue: Queue, night: Night, search: Search, began_s: float) -> tuple[Timeline, float, float]:
     quality = quality_of(queue, night.sky, night.start_unix_s, night.end_unix_s, night.conditions)
     c = Candidates.of(queue, night.transition, quotas=night.quotas, quality=quality if search.quality else None)
-    route, bound = best_route(c, search)
+    route, bound = best_route(c, search, began_s)
     starts = best_starts(c, quality, route)
     if search.iterations and (not search.quality or len(route.order) == len(queue)):
-        route, starts = _as_valuable_but_better(replace(c, quality=None), quality, route, starts, bound, search)
+        plain = replace(c, quality=None)
+        route, starts = _as_valuable_but_better(plain, quality, route, starts, bound, search, began_s)
     timeline = Timeline(night.transition)
     for k, start in zip(route.order, starts.tolist(), strict=True):
         block, seen = queue[k]
@@ -102,7 +105,7 @@ def _together(queue: Queue, night: Night, search: Search) -> tuple[Timeline, flo
 
 
 def _as_valuable_but_better(
-    c: Candidates, quality: Quality, route: Route, starts: Floats, bound: float, search: Search
+    c: Candidates, quality: Quality, route: Route, starts: Floats, bound: float, search: Search, began_s: float
 ) -> tuple[Route, Floats]:
     """Where the value can't be more, look for another order of the same value and more quality."""
     value = route.value(c)
@@ -113,7 +116,7 @@ def _as_valuable_but_better(
     def worth(order: tuple[int, ...], at: Floats) -> float:
         return float(better.value_at(np.array(order, dtype=np.int64), at).sum())
 
-    tries = [in_ideal_order(better, route.order), of_more_quality(better, route, search)]
+    tries = [in_ideal_order(better, route.order), of_more_quality(better, route, search, began_s)]
     for order in tries:
         other = Route.through(c, order)
         if other is not None and other.value(c) >= value - 1e-6:
