@@ -20,6 +20,8 @@ Ints = NDArray[np.int64]
 
 T = TypeVar("T")
 
+_ROOM = 16  # blocks that can be added before the table of transitions is copied
+
 
 class Rows(Sequence[T]):
     """Rows of a table as lists, made when they are asked for: scalar work is faster on them, and few rows need it."""
@@ -147,15 +149,24 @@ class Candidates:
             gap_s=self.gap_s[keep],
         )
 
+    def roomy(self, more: int) -> Candidates:
+        """Give the same, with room for some more blocks, so that each can be added without a copy of all."""
+        n = len(self.value)
+        table = np.empty((n + more, n + more))
+        table[:n, :n] = self.transition_s
+        return replace(self, transition_s=table[:n, :n])
+
     def with_one_more(
         self, queue: Sequence[tuple[Block, Visibility]], transition: Transition, bonus: float
     ) -> Candidates:
-        """Give them with the last of a queue, which is worth more by a bonus."""
+        """Give them with the last of a queue, which is worth more by a bonus; none else may be added to these."""
         block, seen = queue[-1]
         n = len(queue) - 1
         to, back = to_and_from_last_s(queue, transition)
-        between = np.empty((n + 1, n + 1))
-        between[:n, :n] = self.transition_s
+        table = self.transition_s.base
+        if table is None or len(table) <= n:
+            return self.roomy(_ROOM).with_one_more(queue, transition, bonus)
+        between = table[: n + 1, : n + 1]
         between[:n, n], between[n, :n], between[n, n] = to, back, transition.settle_s
         grown = replace(
             self,

@@ -23,6 +23,7 @@ from pyros_kernel.scheduling.visibility import Visibilities
 from pyros_kernel.scheduling.words import left_out, utc
 
 _FIRST = 1e9  # what an alert is worth more than anything
+_ROOM = 16  # alerts that are added without a copy of the table of transitions
 _NO_ROOM = "its place was needed for what is more important"
 
 
@@ -55,7 +56,7 @@ class Replanner:
         self._free = complement(union(blocked), made.start_unix_s, made.end_unix_s)
         self._finder = Visibilities(sky, made.start_unix_s, made.end_unix_s, self._free)
         self._queue: Queue = list(zip(blocks, self._finder.of(blocks), strict=True))
-        self._c = Candidates.of(self._queue, transition, quotas=self._quotas)
+        self._c = Candidates.of(self._queue, transition, quotas=self._quotas).roomy(_ROOM)
         self._row = {block.id: k for k, block in enumerate(blocks)}
         unknown = [p.id for p in made.placed if p.id not in self._row]
         if unknown:
@@ -65,6 +66,7 @@ class Replanner:
         self._out: set[int] = set()
         self._lost: list[tuple[float, float]] = []
         self._why: dict[int, str] = {}
+        self._rejected: dict[Id, Rejection] = {r.id: r for r in made.rejected}
 
     def replan(self, now_unix_s: float, event: Event | None = None) -> Plan:
         """Repair the plan after something happened; it is :attr:`plan` from then on.
@@ -227,16 +229,19 @@ class Replanner:
             )
             for i, k in enumerate(order)
         )
-        former = {r.id: r for r in self.plan.rejected}
-        rejected = tuple(
-            Rejection(block.id, self._why[k])
-            if k in self._why
-            else former.get(block.id) or Rejection(block.id, _NO_ROOM)
-            for k, (block, _) in enumerate(self._queue)
-            if k not in self._begin
-        )
+        for p in placed:
+            self._rejected.pop(p.id, None)
+        rejected = tuple(self._rejection(k) for k in range(len(self._queue)) if k not in self._begin)
         value = sum(self._queue[k][0].worth for k in order if self._queue[k][0].fixed_start_unix_s is None)
         return Plan(self.plan.start_unix_s, self.plan.end_unix_s, placed, rejected, value)
+
+    def _rejection(self, k: int) -> Rejection:
+        """Give why a block has no place: what was said before, if nothing else is known."""
+        name = self._queue[k][0].id
+        known, why = self._rejected.get(name), self._why.get(k)
+        if known is None or (why is not None and known.reason != why):
+            known = self._rejected[name] = Rejection(name, _NO_ROOM if why is None else why)
+        return known
 
     def _words(self, k: int, before: Mapping[int, float]) -> str:
         if k not in before:
