@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import astropy.units as u
@@ -12,26 +12,30 @@ import numpy as np
 from astropy.table import QTable
 from astropy.time import Time
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from pyros_kernel.agents import Agent, AgentConfig, Sender
 from pyros_kernel.agents.scheduler import Scheduler
-from pyros_kernel.scheduling import Explanation, NightUse
+from pyros_kernel.desks.named import Unknown, find_sequence, moment_of
+from pyros_kernel.scheduling import Explanation, NightUse, Search
+from pyros_kernel.scheduling.coming import coming_nights, nights_as_table
+from pyros_kernel.scheduling.forecast import Expected, keep_forecast, read_forecast
 from pyros_kernel.scheduling.quotas import Quota, read_quotas
+from pyros_kernel.scheduling.request_files import BadRequests, rows_of
+from pyros_kernel.scheduling.situation import read_situation
 from pyros_kernel.scheduling.whole_night import WholeNight, read_whole_night
 from pyros_kernel.scheduling.words import utc
 from pyros_kernel.services import Services
-from pyros_kernel.store import PlacedSequence, Request, Schedule, Sequence
+from pyros_kernel.store import PlacedSequence, Schedule, Sequence
 from pyros_kernel.tasks import intervening
+from pyros_kernel.tasks.asking import Asked, ask_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+Moment = tuple[Time | str | float, float, float]  # when, seeing (arcsec), transparency
+_AHEAD = Search(iterations=6)  # nights that may never come like that
 
-_HOURS = "%H:%M%z"
 
-
-class Unknown(LookupError):
-    """No sequence of that name or number, or several; says which there are."""
+__all__ = ["Change", "ScheduleDesk", "Unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +184,63 @@ class ScheduleDesk:
         intervening.unblock(number, self._services)
         self._plan("a blocked time was taken back", eager=True)
 
+    # ------------------------------------------------------------------ ask for more
+
+    def ask(self, **row: object) -> tuple[int, ...]:
+        """Ask for an observation, in the words of a request list: ``ask(name="M 31", ra=10.68, dec=41.27, …)``.
+
+        ``programme``, ``filter`` and ``exposure_s`` must be given; see ``docs/how-to/scheduling.md`` for the others.
+
+        :return: the numbers of the sequences that were made: several for a series (``repeats``) or parts
+        :raises BadRequests: if it is not understood, naming the word
+        """
+        asked = self._ask([(1, row)])
+        if asked.refused:
+            raise BadRequests(asked.refused[0].reason)
+        return asked.sequences
+
+    def ask_list(self, path: Path | str) -> Asked:
+        """Ask for everything in a request list (CSV, ECSV, JSON).
+
+        :return: the sequences that were made, and the rows that were refused: line and reason
+        :raises BadRequests: if nothing in the file can be read
+        """
+        try:
+            rows = list(rows_of(Path(path)))
+        except (OSError, ValueError, KeyError) as error:
+            raise BadRequests(f"{path}: {error}") from error
+        return self._ask(rows)
+
+    def forecast(
+        self, expected: Path | str | Iterable[tuple[Time | str | float, float, float]], source: str = ""
+    ) -> None:
+        """Let the night be planned for a sky as it is expected to be: what asks for seeing or transparency moves.
+
+        :param expected: a CSV file with the columns time (UTC), seeing_arcsec (FWHM at the zenith) and transparency
+            (0 to 1), or rows of these three; it takes the place of the night's former forecast, an empty one too
+        :param source: who says so
+        :raises BadForecast: naming the line
+        """
+        self._allowed("forecast")
+        if isinstance(expected, Path | str):
+            source, rows = source or Path(expected).name, read_forecast(Path(expected))
+        else:
+            rows = tuple(Expected(self._moment(when), seeing, clear) for when, seeing, clear in expected)
+        with self._services.store.session() as session:
+            count = keep_forecast(session, self._services.night_id, rows, source)
+        self._plan(f"forecast of {count} moments" + (f" from {source}" if source else ""), eager=True)
+
+    def ahead(self, nights: int = 3) -> QTable:
+        """Tell what the nights to come would be if they were clear, with tonight's schedule done.
+
+        Columns: night, id, name, programme, placed, start and end (Time, UTC, masked where not placed), reason; what
+        has no place in any of them stands last, with the reason of the last night.
+        """
+        services = self._services
+        with services.store.session(read_only=True) as session:
+            situation = read_situation(session, services.night_id, services.clock.unix_s(), services.sky)
+            return nights_as_table(coming_nights(session, situation, nights, _AHEAD), situation.names)
+
     def __repr__(self) -> str:
         made = self.changes
         if not made:
@@ -193,6 +254,15 @@ class ScheduleDesk:
     def _plan(self, reason: str, **about: object) -> None:
         payload = {"reason": reason, "night_id": self._services.night_id, **about}
         Sender.send_to(Agent.SCHEDULER, Scheduler.MSG_SCHEDULE, payload, config=self._config)
+
+    def _ask(self, rows: Iterable[tuple[int, Mapping[str, object]]]) -> Asked:
+        self._allowed("ask")
+        services = self._services
+        with services.store.session() as session:
+            asked = ask_rows(session, rows, services.sky, services.clock.unix_s())
+        if asked.sequences:
+            self._plan(f"{len(asked.sequences)} sequences asked for", eager=True)
+        return asked
 
     def _whole(self) -> WholeNight:
         services = self._services
@@ -209,36 +279,10 @@ class ScheduleDesk:
 
     def _find(self, wanted: int | str) -> int:
         with self._services.store.session(read_only=True) as session:
-            found = _matching(session, wanted)
-            if len(found) == 1:
-                return found[0].id
-            if found:
-                several = ", ".join(f"{s.id} ({s.name})" for s in found[:6])
-                raise Unknown(f"{wanted!r} is several sequences: give one's number, {several}")
-            raise Unknown(f"there is no sequence {wanted!r}: obs.schedule.table() lists those of this night")
+            return find_sequence(session, wanted)
 
     def _moment(self, when: Time | str | float) -> float:
-        if isinstance(when, int | float):
-            return float(when)
-        if not isinstance(when, str):
-            return float(when.utc.unix)
-        try:
-            clock = datetime.strptime(f"{when.strip()}+0000", _HOURS)
-        except ValueError:
-            return float(Time(when, scale="utc").unix)
-        sunset = datetime.fromtimestamp(self._services.sky.night.sunset_unix_s, UTC)
-        at = sunset.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0).timestamp()
-        return at if at >= sunset.timestamp() else at + 86400.0
-
-
-def _matching(session: Session, wanted: int | str) -> list[Sequence]:
-    if isinstance(wanted, int):
-        found = session.get(Sequence, wanted)
-        return [] if found is None else [found]
-    by_name = session.scalars(select(Sequence).where(Sequence.name == wanted)).all()
-    if by_name:
-        return list(by_name)
-    return list(session.scalars(select(Sequence).join(Request).where(Request.name == wanted)))
+        return moment_of(when, self._services.sky)
 
 
 def _placed(entries: list[PlacedSequence]) -> int:

@@ -150,7 +150,7 @@ class Pointing:
         angle = float(np.degrees(2 * np.arcsin(min(1.0, float(np.linalg.norm(here - direction)) / 2))))
         slew = 0.0 if transition.slew_rate_deg_s is None else angle / transition.slew_rate_deg_s
         changes = bool(self.filter and block.filters and self.filter != block.filters[0])
-        return slew + transition.settle_s + changes * transition.filter_change_s
+        return slew + transition.settle_s + changes * transition.filter_change_s + transition.flip_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,10 @@ class Transition:
     :param slew_rate_deg_s: along the great circle; None if slewing costs nothing
     :param settle_s: once for each move
     :param filter_change_s: when the next begins with another filter than the last ended with
+    :param flip_s: of a German mount, when the next may be on the other side of the meridian
     """
 
     slew_rate_deg_s: float | None = 2.0
     settle_s: float = 5.0
     filter_change_s: float = 10.0
+    flip_s: float = 0.0

@@ -2,7 +2,7 @@
 
 The frame is CIRS (IAU 2006/2000A) of the local midnight.  Over one night the apparent directions of fixed
 targets in it move by less than 0.2 arcsec, so that a whole table of altitudes is one matrix product; diurnal
-aberration (0.3 arcsec) is left out.  Sources: ERFA (SOFA) ``apci13``, ``atciqz``, ``era00``, ``pom00``; IERS
+aberration (0.3 arcsec) is left out.  Sources: ERFA (SOFA) ``apci13``, ``atciqz``, ``aticq``, ``era00``, ``pom00``; IERS
 Conventions 2010, chapter 5.
 """
 
@@ -77,6 +77,11 @@ class Earth:
         ra, dec = np.radians(np.atleast_1d(ra_deg)), np.radians(np.atleast_1d(dec_deg))
         ri, di = erfa.atciqz(ra, dec, self._astrom)
         return np.asarray(erfa.s2c(ri, di), dtype=float)
+
+    def icrs_deg(self, direction: Floats) -> tuple[float, float]:
+        """Give right ascension and declination (ICRS) of the target that is seen in a direction, a unit vector."""
+        ra, dec = erfa.aticq(*erfa.c2s(direction), self._astrom)
+        return float(np.degrees(ra)) % 360.0, float(np.degrees(dec))
 
 
 def _tai_minus_utc_s(unix_s: float) -> float:

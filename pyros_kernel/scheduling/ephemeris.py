@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import astropy.units as u
 import numpy as np
@@ -14,6 +16,7 @@ from pyros_kernel.scheduling.earth import Floats
 from pyros_kernel.scheduling.sky import Sky
 
 _STEP_S = 600.0
+_SPREAD_S = 30 * 60.0  # a table of one row holds so long before and after it
 FRAMES = ("icrs", "altaz")
 
 
@@ -75,6 +78,16 @@ class Moving:
         """When it is known."""
         return self.unix_s[0], self.unix_s[-1]
 
+    def icrs_deg(self, sky: Sky, unix_s: float) -> tuple[float, float]:
+        """Give right ascension and declination at one moment, where a star would be seen in the same direction.
+
+        :raises ValueError: outside its span
+        """
+        first, last = self.span
+        if not first <= unix_s <= last:
+            raise ValueError(f"the ephemeris reaches from {first:.0f} to {last:.0f} (unix seconds); asked {unix_s:.0f}")
+        return sky.earth.icrs_deg(self.directions(sky, np.array([unix_s]))[:, 0])
+
     def directions(self, sky: Sky, unix_s: Floats) -> Floats:
         """Give the apparent direction at each time, in the sky's frame, shape (3, T)."""
         knots = np.array(self.unix_s)
@@ -106,3 +119,31 @@ def moving_from_rows(rows: Sequence[Sequence[float]], frame: str = "icrs") -> Mo
     """Make one from rows of (unix seconds, angle, angle)."""
     times, first, second = zip(*rows, strict=True)
     return Moving(tuple(times), tuple(first), tuple(second), frame)
+
+
+def moving_of(ephemeris: Mapping[str, Any] | None, sky: Sky) -> Moving | None:
+    """Make what moves of a row's ephemeris: None for a target that stays.
+
+    :param ephemeris: ``{"body": name}``, or ``{"frame": "icrs" or "altaz", "rows": [[time, angle, angle], …]}`` with
+        times in UTC and angles in degrees
+    :raises ValueError: for what is not understood
+    """
+    if not ephemeris:
+        return None
+    if unknown := sorted(set(ephemeris) - {"body", "frame", "rows"}):
+        raise ValueError(f"ephemeris: {', '.join(unknown)} is not understood; there is body, or frame and rows")
+    if "body" in ephemeris:
+        return _body(str(ephemeris["body"]).lower(), sky)
+    try:
+        rows = [(float(Time(str(t), scale="utc").unix), float(a), float(b)) for t, a, b in ephemeris["rows"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"ephemeris: its rows are [time, angle, angle]: {error!r}") from None
+    if len(rows) == 1:
+        (t, a, b) = rows[0]
+        rows = [(t - _SPREAD_S, a, b), (t + _SPREAD_S, a, b)]
+    return moving_from_rows(rows, str(ephemeris.get("frame", "icrs")))
+
+
+@lru_cache(maxsize=32)
+def _body(name: str, sky: Sky) -> Moving:
+    return Moving.body(name, sky)

@@ -84,7 +84,7 @@ def plan(
     return Plan(
         start_unix_s,
         end_unix_s,
-        _placements(sky, timeline, by_value=search is not None),
+        _placements(sky, timeline, transition.flip_s, by_value=search is not None),
         tuple(Rejection(block.id, reasons[block.id]) for block, _ in ranked if block.id in reasons),
         value,
         bound,
@@ -133,7 +133,7 @@ def _rank(block: Block, seen: Visibility) -> tuple[bool, bool, float, float, flo
     return (not running, not block.mandatory, -block.priority, latest, block.duration_s, str(block.id))
 
 
-def _placements(sky: Sky, timeline: Timeline, *, by_value: bool) -> tuple[Placement, ...]:
+def _placements(sky: Sky, timeline: Timeline, flip_s: float, *, by_value: bool) -> tuple[Placement, ...]:
     entries = timeline.entries
     if not entries:
         return ()
@@ -141,6 +141,9 @@ def _placements(sky: Sky, timeline: Timeline, *, by_value: bool) -> tuple[Placem
     starts, ends = np.array([e[0] for e in entries]), np.array([e[1] for e in entries])
     at_start = (directions * sky.zenith(starts).T).sum(axis=1)
     at_end = (directions * sky.zenith(ends).T).sum(axis=1)
+    way_s = np.array(timeline.transitions_s())
+    before, after = ((directions * sky.earth.turned(sky.earth.east, t).T).sum(axis=1) > 0 for t in (starts, ends))
+    way_s[1:] += flip_s * (before[1:] != after[:-1])
     altitudes = np.degrees(np.arcsin(np.clip([at_start, at_end], -1.0, 1.0))).T
     place = "its place in the plan of most value" if by_value else "earliest free place"
     return tuple(
@@ -151,7 +154,5 @@ def _placements(sky: Sky, timeline: Timeline, *, by_value: bool) -> tuple[Placem
             ("already running" if block.fixed_start_unix_s is not None else place) + f", altitude {a:.1f}° to {b:.1f}°",
             before_s,
         )
-        for (start, end, block), (a, b), before_s in zip(
-            entries, altitudes.tolist(), timeline.transitions_s(), strict=True
-        )
+        for (start, end, block), (a, b), before_s in zip(entries, altitudes.tolist(), way_s.tolist(), strict=True)
     )

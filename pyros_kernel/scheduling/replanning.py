@@ -13,6 +13,7 @@ from pyros_kernel.scheduling.conditions import Conditions
 from pyros_kernel.scheduling.earth import Floats
 from pyros_kernel.scheduling.events import Alert, Dropped, Event, Failed, Forecast, Lost, Overrun, Pinned
 from pyros_kernel.scheduling.intervals import complement, union
+from pyros_kernel.scheduling.joining import bound_together, joined
 from pyros_kernel.scheduling.outcome import Placement, Plan, Rejection, Search
 from pyros_kernel.scheduling.placing import Queue
 from pyros_kernel.scheduling.repair import mended, refilled, starts_near
@@ -32,6 +33,7 @@ class Replanner:
 
     :param made: the plan to begin with, of the same blocks
     :param blocked: times (unix seconds) in which nothing may be observed
+    :param conditions: the sky that is expected
     :param pointing: where the telescope stands, if nothing runs: what comes first starts after the way from there
     :param stability: a plan that :meth:`improve` finds replaces the one that stands only if it is worth more by
         this share
@@ -48,13 +50,14 @@ class Replanner:
         quotas: Mapping[str, float] | None = None,
         blocked: Sequence[tuple[float, float]] = (),
         pointing: Pointing | None = None,
+        conditions: Conditions | None = None,
         stability: float = 0.005,
     ) -> None:
         self._sky, self._transition, self._pointing = sky, transition, pointing
         self._stability, self.plan = stability, made
         self._quotas = dict(quotas or {})
         self._free = complement(union(blocked), made.start_unix_s, made.end_unix_s)
-        self._finder = Visibilities(sky, made.start_unix_s, made.end_unix_s, self._free)
+        self._finder = Visibilities(sky, made.start_unix_s, made.end_unix_s, self._free, (), conditions)
         self._queue: Queue = list(zip(blocks, self._finder.of(blocks), strict=True))
         self._c = Candidates.of(self._queue, transition, quotas=self._quotas).roomy(_ROOM)
         self._row = {block.id: k for k, block in enumerate(blocks)}
@@ -92,16 +95,20 @@ class Replanner:
     def improve(self, now_unix_s: float, search: Search) -> Plan:
         """Search for a plan of more value from now on, and find the bound; a small gain is not worth a change.
 
-        What is mandatory, an alert or pinned stays where it is, and the bound is that of plans that leave it there.
+        What is mandatory, of a series, an alert or pinned stays where it is, and the bound is that of plans that
+        leave it there.
         """
         c = self._from_now(now_unix_s)
         future = tuple(k for k in sorted(self._begin, key=lambda k: self._begin[k]) if k not in self._out)
-        held = {k for k in future if k in c.fixed or self._queue[k][0].mandatory or c.value[k] >= _FIRST}
+        series = bound_together(c)
+        held = {k for k in future if k in c.fixed or k in series or self._queue[k][0].mandatory or c.value[k] >= _FIRST}
         keep = np.array(
             [
                 k
                 for k, (block, _) in enumerate(self._queue)
-                if k not in self._out and c.spans[k] and (k in self._begin or block.group is None)
+                if k not in self._out
+                and c.spans[k]
+                and (k in self._begin or (block.group is None and block.after is None))
             ],
             dtype=np.int64,
         )
@@ -214,7 +221,9 @@ class Replanner:
         startable = np.flatnonzero((c.first <= c.last).any(axis=1)).tolist()
         # One of a group is placed with all of it or not at all, which only a whole plan can see to.
         pool = [k for k in startable if k not in barred and self._queue[k][0].group is None]
-        return refilled(c, order, pool, [k for k in self._begin if k in self._out])
+        spent = [k for k in self._begin if k in self._out]
+        order = refilled(c, order, pool, spent)
+        return joined(c, order, [k for k in pool if c.after[k] >= 0 and k not in order], spent)
 
     def _made(self, before: Mapping[int, float]) -> Plan:
         c = self._c

@@ -9,6 +9,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from pyros_kernel.scheduling.block import Block, Transition
+from pyros_kernel.scheduling.constraints import Constraint, OneSide
+from pyros_kernel.scheduling.nights import not_in
+from pyros_kernel.scheduling.outcome import Rejection
+from pyros_kernel.scheduling.sky import Sky
+from pyros_kernel.scheduling.wishes import further, moving_of
 from pyros_kernel.store import (
     Album,
     Channel,
@@ -17,9 +22,11 @@ from pyros_kernel.store import (
     Image,
     Plan,
     Request,
+    RequestKind,
     RequestStatus,
     Sequence,
     SequenceStatus,
+    Site,
 )
 
 _CAMERAS = {Channel.VIS: DeviceKind.CAMERA_VIS, Channel.NIR: DeviceKind.CAMERA_NIR}
@@ -31,17 +38,20 @@ class Overheads:
 
     :param acquisition_s: once for each sequence: dome, first filter, a frame to centre by
     :param readout_s: after each exposure, by channel
+    :param mount: what the telescope's mount asks of every sequence
     """
 
     acquisition_s: float
     readout_s: dict[Channel, float]
     transition: Transition
+    mount: tuple[Constraint, ...] = ()
 
     @classmethod
     def from_devices(cls, session: Session) -> Overheads:
         """Read them from the settings of the devices' rows, with careful defaults for what they don't say.
 
-        Telescope: ``slew_rate_deg_per_s`` (2), ``settle_time_s`` (5), ``acquisition_time_s`` (40); dome:
+        Telescope: ``slew_rate_deg_per_s`` (2), ``settle_time_s`` (5), ``acquisition_time_s`` (40), ``mount`` (fork; a
+        ``german`` one turns over at the meridian), ``meridian_flip_s`` (60, of a German mount); dome:
         ``rotation_rate_deg_per_s`` (that of the telescope); camera: ``readout_time_s`` (5),
         ``filter_change_time_s`` (10).
         """
@@ -49,6 +59,7 @@ class Overheads:
         by_kind = {device.kind: device.settings for device in devices}
         telescope, dome = by_kind.get(DeviceKind.TELESCOPE, {}), by_kind.get(DeviceKind.DOME, {})
         slew = float(telescope.get("slew_rate_deg_per_s", 2.0))
+        german = telescope.get("mount") == "german"
         cameras = {channel: by_kind.get(kind, {}) for channel, kind in _CAMERAS.items()}
         return cls(
             acquisition_s=float(telescope.get("acquisition_time_s", 40.0)),
@@ -57,7 +68,9 @@ class Overheads:
                 slew_rate_deg_s=min(slew, float(dome.get("rotation_rate_deg_per_s", slew))),
                 settle_s=float(telescope.get("settle_time_s", 5.0)),
                 filter_change_s=max(float(own.get("filter_change_time_s", 10.0)) for own in cameras.values()),
+                flip_s=float(telescope.get("meridian_flip_s", 60.0)) if german else 0.0,
             ),
+            mount=(OneSide(),) if german else (),
         )
 
 
@@ -113,38 +126,82 @@ def running_block(
     # It may have begun after its planned end, or after the moment for which this is asked.
     if end <= (latest := max(now_unix_s, started)):
         end = latest + max(missing_s, 1.0)
-    return replace(block_of(sequence, end - started, 0.0, windowed=False), fixed_start_unix_s=started)
+    block = _limited(sequence, end - started)
+    return replace(block, min_altitude_deg=0.0, fixed_start_unix_s=started)
 
 
-def block_of(sequence: Sequence, duration_s: float, site_min_altitude_deg: float, *, windowed: bool = True) -> Block:
+def done_block(sequence: Sequence, duration_s: float, started_unix_s: float) -> Block:
+    """Make the block of a sequence that was observed, whatever its constraints say."""
+    return replace(_limited(sequence, duration_s), min_altitude_deg=0.0, fixed_start_unix_s=started_unix_s)
+
+
+def block_of(sequence: Sequence, duration_s: float, site: Site, sky: Sky, overheads: Overheads) -> Block:
     """Make a sequence's block.
 
-    :param site_min_altitude_deg: lower than this the site does not observe, whatever the sequence says
-    :param windowed: whether its window counts
+    :param site: lower than its least altitude nothing is observed, whatever the sequence says
+    :param overheads: with what the mount asks for
     :raises ValueError: if what it asks for makes no sense
     """
     window = None
-    if windowed and (sequence.window_start is not None or sequence.window_end is not None):
+    if sequence.window_start is not None or sequence.window_end is not None:
         first, last = sequence.window_start, sequence.window_end
         window = (
             first.timestamp() if first is not None else float("-inf"),
             last.timestamp() if last is not None else float("inf"),
         )
+    lit, constraints = further(sequence, site)
+    return replace(
+        _limited(sequence, duration_s),
+        min_altitude_deg=max(sequence.min_altitude_deg, site.min_altitude_deg),
+        window=window,
+        max_moon_illumination=lit,
+        constraints=(*overheads.mount, *constraints),
+        preferred_unix_s=None if sequence.preferred is None else sequence.preferred.timestamp(),
+        moving=moving_of(sequence.ephemeris, sky),
+        mandatory=sequence.mandatory,
+    )
+
+
+def asked_in(
+    sky: Sky,
+    sequence: Sequence,
+    site: Site,
+    overheads: Overheads,
+    taken: dict[int, int],
+    *,
+    first_night: str | None = None,
+) -> Block | Rejection:
+    """Give what a sequence asks of a night, or why it asks for nothing.
+
+    :param taken: images that are there already, by plan
+    :param first_night: from which its nights count if it names no first one; this night if left out
+    """
+    missing_s = duration_s(sequence, overheads, taken)
+    if missing_s <= 0:
+        return Rejection(sequence.id, "no image is missing: there is nothing to observe")
+    try:
+        if why_not := not_in(sequence.first_night or first_night, sequence.nights, sky.name):
+            return Rejection(sequence.id, why_not)
+        block = block_of(sequence, missing_s, site, sky, overheads)
+    except ValueError as error:
+        return Rejection(sequence.id, f"can't be scheduled: {error}")
+    return replace(block, mandatory=True) if sequence.request.kind is RequestKind.ALERT else block
+
+
+def _limited(sequence: Sequence, duration_s: float) -> Block:
     return Block(
         id=sequence.id,
         ra_deg=sequence.ra_deg,
         dec_deg=sequence.dec_deg,
         duration_s=duration_s,
         priority=sequence.priority,
-        min_altitude_deg=max(sequence.min_altitude_deg, site_min_altitude_deg),
+        min_altitude_deg=sequence.min_altitude_deg,
         max_sun_altitude_deg=sequence.max_sun_altitude_deg,
         min_moon_separation_deg=sequence.min_moon_separation_deg,
-        window=window,
         filters=tuple(plan.filter for album in sequence.albums[:1] for plan in album.plans),
         name=sequence.name,
         programme=sequence.request.programme.name,
         grade=sequence.request.programme.tac_grade,
-        mandatory=sequence.mandatory,
     )
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Many
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pyros_kernel.scheduling.block import Block, Id, Pointing, Transition
+from pyros_kernel.scheduling.conditions import Conditions
+from pyros_kernel.scheduling.following import linked
+from pyros_kernel.scheduling.forecast import read_conditions
 from pyros_kernel.scheduling.interventions import Interventions
 from pyros_kernel.scheduling.outcome import Placement, Plan, Rejection
 from pyros_kernel.scheduling.quotas import read_quotas
 from pyros_kernel.scheduling.sequences import (
     Overheads,
-    block_of,
+    asked_in,
     candidates,
     duration_s,
     images_taken,
@@ -46,6 +49,7 @@ class Situation:
     :param alerts: those of ``blocks`` that an alert asked for, and that have not begun
     :param refused: what can't be planned at all, and why
     :param quotas: seconds that each programme may still have
+    :param conditions: what the sky is expected to be like; None if nobody said
     :param standing: what is left of the current schedule; None if there is none
     :param former: when it was to begin, of each sequence of the current schedule that may still be observed
     :param schedule_id: the current schedule's
@@ -64,6 +68,7 @@ class Situation:
     quotas: dict[str, float]
     blocked: tuple[tuple[float, float], ...]
     pointing: Pointing | None
+    conditions: Conditions | None
     standing: Plan | None
     former: dict[int, float]
     night_id: int
@@ -103,24 +108,27 @@ def read_situation(
         if schedule is None
         else {e.sequence_id: (e.end.timestamp(), e.reason) for e in schedule.entries if e.end is not None}
     )
-    blocks, refused = _blocks(session, night, sequences, overheads, entries, start_unix_s, taken_id)
+    blocks, refused = _blocks(session, night, sky, sequences, overheads, entries, start_unix_s, taken_id)
     hands = Interventions.read(session, night_id)
     wanted, dropped = hands.applied(whole_requests(sequences, blocks), start_unix_s)
     start, end = max(start_unix_s, night.sunset.timestamp()), night.sunrise.timestamp()
     runs = any(b.fixed_start_unix_s is not None for b in wanted)
-    bursts = {s.id for s in sequences if s.request.kind is RequestKind.ALERT}
+    bursts = {s.id for s in sequences if s.request.kind is RequestKind.ALERT and s.after_id is None}
+    alerts = frozenset(b.id for b in wanted if b.id in bursts and b.fixed_start_unix_s is None)
+    wanted, early = linked(wanted, {s.id: s for s in sequences}, alerts, start, end)
     return Situation(
         sky=sky,
         start_unix_s=start,
         end_unix_s=end,
         asked=tuple(blocks),
         blocks=tuple(wanted),
-        alerts=frozenset(b.id for b in wanted if b.id in bursts and b.fixed_start_unix_s is None),
-        refused=(*refused, *dropped),
+        alerts=alerts,
+        refused=(*refused, *dropped, *early),
         transition=overheads.transition,
         quotas={q.programme: q.left_s for q in read_quotas(session, night.site, night.name) if q.left_s is not None},
         blocked=hands.blocked,
         pointing=None if runs else _pointing(session, night),
+        conditions=read_conditions(session, night_id),
         standing=_standing(entries, wanted, start, end),
         former={int(b.id): entries[int(b.id)][0] - b.duration_s for b in blocks if entries and int(b.id) in entries},
         night_id=night_id,
@@ -139,6 +147,7 @@ def _current(session: Session, night_id: int) -> Schedule | None:
 def _blocks(
     session: Session,
     night: Night,
+    sky: Sky,
     sequences: list[Sequence],
     overheads: Overheads,
     entries: _Entries | None,
@@ -150,22 +159,18 @@ def _blocks(
     blocks: list[Block] = []
     refused: list[Rejection] = []
     for sequence in sequences:
-        missing_s = duration_s(sequence, overheads, taken)
         if runs is not None and sequence.id == runs.id:
+            missing_s = duration_s(sequence, overheads, taken)
             planned_s = (entries or {}).get(sequence.id, (None, ""))[0]
             blocks.append(running_block(sequence, missing_s, start_unix_s, planned_s))
         elif sequence.status is SequenceStatus.EXECUTING:
             continue  # it is being stopped for the one that runs
-        elif missing_s <= 0:
-            refused.append(Rejection(sequence.id, "no image is missing: there is nothing to observe"))
         else:
-            try:
-                block = block_of(sequence, missing_s, night.site.min_altitude_deg)
-            except ValueError as error:
-                refused.append(Rejection(sequence.id, f"can't be scheduled: {error}"))
+            made = asked_in(sky, sequence, night.site, overheads, taken)
+            if isinstance(made, Block):
+                blocks.append(made)
             else:
-                alert = sequence.request.kind is RequestKind.ALERT
-                blocks.append(replace(block, mandatory=True) if alert else block)
+                refused.append(made)
     return blocks, refused
 
 

@@ -44,7 +44,10 @@ class Timeline:
         self._filters = np.insert(self._filters, k, self._ends_of(block.filters), axis=0)
 
     def transitions_s(self) -> list[float]:
-        """Give the time that each placed block needs after the one before it; nothing for the first."""
+        """Give the time that each placed block needs after the one before it, without a flip of the mount.
+
+        Nothing for the first.
+        """
         pairs = zip(self.entries[:-1], self.entries[1:], self.directions[:-1], self.directions[1:], strict=True)
         return [0.0 for _ in self.entries[:1]] + [
             float(self._move_s(np.asarray(u - v))) + self._change_s(a[2].filters, b[2].filters) for a, b, u, v in pairs
@@ -65,7 +68,8 @@ class Timeline:
 
     def _transitions_s(self, block: Block, direction: Floats) -> tuple[Floats, Floats]:
         """Give the times from each placed block to this one, and from this one to each."""
-        move = self._move_s(self.directions - direction)
+        # On which side of the meridian a block comes to lie is not known here: room for a flip is always kept.
+        move = self._move_s(self.directions - direction) + self._transition.flip_s
         first, last = self._ends_of(block.filters)
         change = self._transition.filter_change_s
         before = change * ((self._filters[:, 1] != first) & (self._filters[:, 1] > 0) & (first > 0))

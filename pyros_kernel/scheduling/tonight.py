@@ -45,6 +45,7 @@ def planned(situation: Situation, search: Search | None) -> Plan:
         search=search,
         quotas=s.quotas,
         pointing=s.pointing,
+        conditions=s.conditions,
     )
     if search is None or not s.alerts:
         return _told(situation, made, {})
@@ -92,6 +93,8 @@ def _whole_groups(
         if not broken:
             return replanner, banned
         banned |= broken
+        while after := [b for b in blocks if b.after in banned and b.id not in banned]:
+            banned |= {b.id: f"follows {_name(situation, b.after)}, which has no place any more" for b in after}
 
 
 def _events(
@@ -126,6 +129,7 @@ def _replanner(situation: Situation, blocks: Sequence[Block], stability: float) 
         quotas=s.quotas,
         blocked=s.blocked,
         pointing=s.pointing,
+        conditions=s.conditions,
         stability=stability,
     )
 
@@ -143,6 +147,10 @@ def _broken(situation: Situation, made: Plan) -> dict[Id, str]:
             names = ", ".join(b.label for b in missing[:3])
             out |= {b.id: f"all or nothing: {names} has no place any more" for b in members}
     return out
+
+
+def _name(situation: Situation, key: Id | None) -> str:
+    return next((b.label for b in situation.blocks if b.id == key), str(key))
 
 
 def _told(situation: Situation, made: Plan, banned: dict[Id, str]) -> Plan:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pyros_kernel.scheduling.block import Block
 from pyros_kernel.scheduling.conditions import Conditions
-from pyros_kernel.scheduling.constraints import Constraint
+from pyros_kernel.scheduling.constraints import Constraint, OneSide
 from pyros_kernel.scheduling.earth import TURN_RAD_S, Floats
 from pyros_kernel.scheduling.intervals import Spans, intersection, union
 from pyros_kernel.scheduling.roots import crossings, refine
@@ -40,6 +40,8 @@ class Visibility:
 
     :param direction: the target's unit vector
     :param highest: (unix seconds, degrees) of the highest altitude
+    :param side: of the meridian: -1 if it can only be observed east of it, 1 if only west, 0 if on both; looked for
+        where it may not be crossed
     """
 
     direction: Floats
@@ -50,6 +52,7 @@ class Visibility:
     window: Spans
     together: Spans
     further: tuple[Further, ...] = ()
+    side: int = 0
 
 
 class Visibilities:
@@ -98,7 +101,7 @@ class Visibilities:
             window = intersection(self._whole, union(block.allowed)) if block.allowed else self._whole
             further: tuple[Further, ...] = ()
             direction, top = directions[k], highest[k]
-            altitude = altitudes[k]
+            altitude, view = altitudes[k], None
             if block.moving is not None or block.constraints or self._everywhere:
                 view = TargetView(self._sky, direction, block.moving, self._conditions)
                 if block.moving is not None:
@@ -107,8 +110,16 @@ class Visibilities:
             together = self._free
             for spans in (altitude, sun, moon, window, *(f.spans for f in further)):
                 together = intersection(together, spans)
-            out.append(Visibility(direction, top, altitude, sun, moon, window, together, further))
+            side = self._side(view, together, further) if view is not None else 0
+            out.append(Visibility(direction, top, altitude, sun, moon, window, together, further, side))
         return out
+
+    @staticmethod
+    def _side(view: TargetView, together: Spans, further: tuple[Further, ...]) -> int:
+        if not together or not any(isinstance(f.constraint, OneSide) for f in further):
+            return 0
+        sides = np.sign(view.hour_angle_h(np.array([(a + b) / 2 for a, b in together])))
+        return int(sides[0]) if (sides == sides[0]).all() else 0
 
     def _moving(
         self, block: Block, view: TargetView, moon: Spans, window: Spans

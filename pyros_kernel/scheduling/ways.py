@@ -21,7 +21,11 @@ def transitions_s(blocks: Sequence[Block], seen: Sequence[Visibility], transitio
         total += np.degrees(np.arccos(cosine)) / transition.slew_rate_deg_s
     before = np.array([b.filters[-1] if b.filters else "" for b in blocks])[:, None]
     after = np.array([b.filters[0] if b.filters else "" for b in blocks])[None, :]
-    return total + np.where((before != after) & (before != "") & (after != ""), transition.filter_change_s, 0.0)
+    total += np.where((before != after) & (before != "") & (after != ""), transition.filter_change_s, 0.0)
+    if transition.flip_s:
+        sides = np.array([v.side for v in seen])
+        total += np.where((sides[:, None] == sides[None, :]) & (sides[:, None] != 0), 0.0, transition.flip_s)
+    return total
 
 
 def to_and_from_last_s(queue: Sequence[tuple[Block, Visibility]], transition: Transition) -> tuple[Floats, Floats]:
@@ -36,4 +40,7 @@ def to_and_from_last_s(queue: Sequence[tuple[Block, Visibility]], transition: Tr
     mine, cost = block.filters, transition.filter_change_s
     to = np.array([cost if mine and b.filters and b.filters[-1] != mine[0] else 0.0 for b in others])
     back = np.array([cost if mine and b.filters and mine[-1] != b.filters[0] else 0.0 for b in others])
+    if transition.flip_s:
+        sides = np.array([v.side for _, v in queue[:-1]])
+        move += np.where((sides == seen.side) & (sides != 0), 0.0, transition.flip_s)
     return move + to, move + back

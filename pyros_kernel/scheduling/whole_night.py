@@ -11,7 +11,7 @@ from pyros_kernel.scheduling.block import Block, Id
 from pyros_kernel.scheduling.explaining import NightUse
 from pyros_kernel.scheduling.outcome import Placement, Plan, Rejection
 from pyros_kernel.scheduling.plot import PlannedNight
-from pyros_kernel.scheduling.sequences import block_of
+from pyros_kernel.scheduling.sequences import done_block
 from pyros_kernel.scheduling.situation import Situation, read_situation
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.store import Album, Night, Request, Schedule, ScheduleStatus, Sequence, SequenceStatus
@@ -98,6 +98,5 @@ def _done(session: Session, night: Night) -> list[Block]:
     blocks: list[Block] = []
     for row in rows:
         if row.started is not None and row.ended is not None and row.ended > row.started:
-            block = block_of(row, (row.ended - row.started).total_seconds(), 0.0, windowed=False)
-            blocks.append(replace(block, fixed_start_unix_s=row.started.timestamp()))
+            blocks.append(done_block(row, (row.ended - row.started).total_seconds(), row.started.timestamp()))
     return blocks

@@ -3,7 +3,7 @@
 from pyros_kernel.store.alert import Alert, Strategy
 from pyros_kernel.store.cell import CellEffect
 from pyros_kernel.store.lease import Lease, LeaseEvent
-from pyros_kernel.store.night import Intervention, InterventionKind, Night, PlacedSequence, Schedule
+from pyros_kernel.store.night import Forecast, Intervention, InterventionKind, Night, PlacedSequence, Schedule
 from pyros_kernel.store.recipe import RecipeRecord, RecipeStatus, RecipeStep, StepStatus
 from pyros_kernel.store.request import (
     Album,
@@ -30,6 +30,7 @@ __all__ = [
     "DeviceKind",
     "DeviceStatus",
     "Filter",
+    "Forecast",
     "Image",
     "Intervention",
     "InterventionKind",

@@ -119,3 +119,19 @@ class Intervention(Base):
 
     night: Mapped[Night] = relationship()
     sequence: Mapped[Sequence | None] = relationship()
+
+
+class Forecast(Base):
+    """What the sky is expected to be like at a moment of a night; between two moments a straight line."""
+
+    __tablename__ = "forecast"
+    group = "common"
+    __table_args__ = (Index("forecast_by_time", "night_id", "time", unique=True),)
+
+    time: Mapped[datetime]
+    seeing_arcsec: Mapped[float]  # FWHM at the zenith
+    transparency: Mapped[float] = mapped_column(default=1.0)  # 0 … 1
+    source: Mapped[str] = mapped_column(String(64), default="")
+    night_id: Mapped[int] = mapped_column(ForeignKey("night.id"))
+
+    night: Mapped[Night] = relationship()

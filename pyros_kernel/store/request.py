@@ -90,8 +90,15 @@ class Request(Stateful, Base):
 class Sequence(Stateful, Base):
     """The part of a request that is observed in one go: one target, with its constraints.
 
-    Angles in degrees, ICRS.  ``window_start`` and ``window_end`` bound the whole of it, if given.  ``recipe`` names the
-    recipe that observes it, ``parameters`` are what its signature asks for beside the target and the plans.
+    Angles in degrees, ICRS.  ``window_start`` and ``window_end`` bound the whole of it, if given; ``preferred`` is a
+    start that is liked best.  ``constraints`` are further ones by name (``hour_angle_h``, ``phase`` …), as in a
+    request list.  ``ephemeris`` is that of a target that moves: ``{"body": "mars"}``, or ``{"frame": "icrs",
+    "rows": [[time, angle, angle], …]}``.  ``recipe`` names the recipe that observes it, ``parameters`` are what its
+    signature asks for beside the target and the plans.
+
+    It may be observed in ``nights`` nights from ``first_night`` on (an evening's date); without ``nights`` until it is
+    done, without ``first_night`` from the first night that it is planned for.  One that comes ``after`` another
+    starts from ``min_gap_s`` to ``max_gap_s`` after the start of that one: so the points of a monitoring series.
     """
 
     __tablename__ = "sequence"
@@ -112,11 +119,20 @@ class Sequence(Stateful, Base):
     min_moon_separation_deg: Mapped[float] = mapped_column(default=0.0)
     recipe: Mapped[str] = mapped_column(String(128), default=OBSERVE, server_default=OBSERVE)
     parameters: Mapped[dict[str, Any]] = mapped_column(_COMPARABLE_JSON, default=dict, server_default="{}")
+    preferred: Mapped[datetime | None]
+    constraints: Mapped[dict[str, Any] | None]
+    ephemeris: Mapped[dict[str, Any] | None]
+    first_night: Mapped[str | None] = mapped_column(String(16))
+    nights: Mapped[int | None]
+    after_id: Mapped[int | None] = mapped_column(ForeignKey("sequence.id"))
+    min_gap_s: Mapped[float | None]
+    max_gap_s: Mapped[float | None]
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
     request_id: Mapped[int] = mapped_column(ForeignKey("request.id"), index=True)
 
     request: Mapped[Request] = relationship(back_populates="sequences")
+    after: Mapped[Sequence | None] = relationship(remote_side="Sequence.id")
     albums: Mapped[list[Album]] = relationship(back_populates="sequence", order_by="Album.id")
 
     @property

@@ -28,7 +28,11 @@ class DeviceKind(StrEnum):
 
 
 class Site(Base):
-    """Where the observatory stands (WGS 84, degrees north and east, metres above the sea)."""
+    """Where the observatory stands (WGS 84, degrees north and east, metres above the sea).
+
+    ``constraints`` hold for every sequence, by the names a sequence's row has for them: ``{"horizon_mask": [[0, 25],
+    [90, 40]]}``.
+    """
 
     __tablename__ = "site"
     group = "common"
@@ -40,6 +44,7 @@ class Site(Base):
     elevation_m: Mapped[float]
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
     min_altitude_deg: Mapped[float] = mapped_column(default=20.0)
+    constraints: Mapped[dict[str, Any] | None]
     source: Mapped[str] = mapped_column(default="")
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from pyros_kernel.report import write_report, write_summary
+from pyros_kernel.scheduling.following import missed
+from pyros_kernel.scheduling.nights import last_night
 from pyros_kernel.services import Services
 from pyros_kernel.store import Alert, AlertStatus, PlanStatus, RequestKind, Sequence, SequenceStatus, Store
-from pyros_kernel.tasks.sequence import after_interruption
+from pyros_kernel.tasks.sequence import after_interruption, settle_missed
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +58,28 @@ def put_back(store: Store, sequence_id: int, why: str) -> None:
 
 
 def end_night(*, services: Services) -> None:
-    """Give back what was planned and not reached, and write report and summary."""
+    """Give back what was planned and not reached, end what was asked for until tonight, write report and summary."""
     with services.store.session() as session:
         for sequence in session.scalars(select(Sequence).where(Sequence.status == SequenceStatus.PLANNED)):
             sequence.become(SequenceStatus.OBSERVABLE, f"not reached in the night {services.night_name}")
+        expire(session, services)
     report = write_report(services.night_id, services=services)
     summary = write_summary(services.night_id, services=services)
     logger.info("report: %s, figures: %s", report, summary)
+
+
+def expire(session: Session, services: Services) -> None:
+    """Cancel what was asked for until this night, or had to follow another by now, and move its request on."""
+    session.flush()
+    limited = select(Sequence).where(
+        Sequence.status == SequenceStatus.OBSERVABLE, Sequence.nights.is_not(None) | Sequence.max_gap_s.is_not(None)
+    )
+    for sequence in session.scalars(limited.order_by(Sequence.id)):
+        last = last_night(sequence.first_night, sequence.nights, services.night_name)
+        if last is not None and last <= services.night_name:
+            why = f"asked for until the night {last} only" + (f"; {sequence.reason}" if sequence.reason else "")
+        elif not (why := missed(sequence, services.clock.unix_s())):
+            continue
+        sequence.become(SequenceStatus.CANCELLED, why)
+        settle_missed(sequence.request, session)
+        logger.warning("sequence %s: %s", sequence.name, why)

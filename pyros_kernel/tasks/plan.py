@@ -20,6 +20,7 @@ from pyros_kernel.store import Alert, Image, Plan, PlanStatus
 from pyros_kernel.store.patience import patiently
 from pyros_kernel.tasks.exposing import Shot, take_shot
 from pyros_kernel.tasks.looking import geometry_of
+from pyros_kernel.tasks.sequence import target_of
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ def _context(plan: Plan, camera: Camera, services: Services, pointing: SkyCoord 
     return ImageContext(
         night=services.night_name,
         place=Place.of(services.site),
-        pointing=pointing or SkyCoord(sequence.ra_deg, sequence.dec_deg, unit="deg", frame="icrs"),
+        pointing=pointing or target_of(sequence, services),
         geometry=geometry_of(camera, services.devices),
         telescope=services.devices.telescope.name,
         detector=str(settings.get("detector", "")),

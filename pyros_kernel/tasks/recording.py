@@ -47,7 +47,7 @@ def record(
         ],
     )
     session.add(schedule)
-    _move(session, made)
+    _move(session, made, night.name)
     return schedule
 
 
@@ -72,13 +72,15 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _move(session: Session, made: Plan) -> None:
+def _move(session: Session, made: Plan, night: str) -> None:
     """Move what may be observed to where the plan has it; what began or ended meanwhile stays as it is."""
     placed = {p.id for p in made.placed}
     reasons = {r.id: r.reason for r in made.rejected}
     for sequence in candidates(session, lock=True):
         if sequence.status is SequenceStatus.EXECUTING:
             continue
+        if sequence.nights is not None and sequence.first_night is None:
+            sequence.first_night = night  # the nights it is asked for are counted from here
         if sequence.id in placed:
             sequence.become(SequenceStatus.PLANNED)
         elif sequence.id in reasons:

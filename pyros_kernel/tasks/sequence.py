@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from astropy.coordinates import SkyCoord
 from sqlalchemy.orm import Session
 
+from pyros_kernel.scheduling.wishes import place_at
 from pyros_kernel.services import Services
 from pyros_kernel.store import PlanStatus, Request, RequestStatus, Sequence, SequenceStatus, Store
 from pyros_kernel.store.patience import patiently
@@ -22,7 +23,12 @@ def begin(sequence: Sequence, services: Services) -> SkyCoord:
     if sequence.request.status is RequestStatus.SUBMITTED:
         sequence.request.become(RequestStatus.EXECUTING)
     logger.info("sequence %s: started", sequence.name)
-    return SkyCoord(sequence.ra_deg, sequence.dec_deg, unit="deg", frame="icrs")
+    return target_of(sequence, services)
+
+
+def target_of(sequence: Sequence, services: Services) -> SkyCoord:
+    """Give where a sequence's target is now."""
+    return SkyCoord(*place_at(sequence, services.sky, services.clock.unix_s()), unit="deg", frame="icrs")
 
 
 def outcome_of(taken: int) -> tuple[SequenceStatus, str]:
@@ -60,14 +66,22 @@ def _settle(request: Request, session: Session) -> None:
     over = {SequenceStatus.EXECUTED, SequenceStatus.FAILED, SequenceStatus.CANCELLED}
     if request.status is not RequestStatus.EXECUTING:
         return
-    failed = [s for s in request.sequences if s.status is SequenceStatus.FAILED]
+    failed = [s for s in request.sequences if s.status in (SequenceStatus.FAILED, SequenceStatus.CANCELLED)]
     if failed and (request.all_or_nothing or any(s.mandatory for s in failed)):
         request.become(RequestStatus.FAILED, f"sequence {failed[0].name}: {failed[0].reason}")
     elif statuses <= over:
-        done = SequenceStatus.EXECUTED in statuses
-        request.become(
-            RequestStatus.COMPLETE if done else RequestStatus.FAILED, "" if done else "every sequence failed"
-        )
+        if SequenceStatus.EXECUTED in statuses:
+            request.become(RequestStatus.COMPLETE)
+        else:
+            request.become(RequestStatus.FAILED, f"no sequence was observed: {failed[0].reason}")
+
+
+def settle_missed(request: Request, session: Session) -> None:
+    """Move a request on of which a sequence was not observed in the nights it was asked for."""
+    session.flush()
+    if request.status is RequestStatus.SUBMITTED:
+        request.become(RequestStatus.EXECUTING)  # its time came, and it is judged as if it had begun
+    _settle(request, session)
 
 
 def after_interruption(sequence: Sequence) -> None:

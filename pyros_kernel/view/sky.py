@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyros_kernel.scheduling import Sky, altitude_curve
+from pyros_kernel.scheduling.wishes import place_at
 from pyros_kernel.snapshot import SkyView, Spot
 from pyros_kernel.store import RequestKind, Sequence
 
@@ -54,14 +55,14 @@ class SkyLook:
         """Give a sequence's altitude through the night."""
         known = self._curves.get(sequence.id)
         if known is None:
-            known = self._altitudes(lambda t: altitude_curve(sequence.ra_deg, sequence.dec_deg, self._sky, t))
+            known = self._altitudes(lambda t: _altitudes_deg(sequence, self._sky, t))
             self._curves[sequence.id] = known
         return known
 
     def _spots(self, now_s: float) -> tuple[Spot, ...]:
         if not self._targets:
             return ()
-        towards = self._sky.directions([s.ra_deg for s in self._targets], [s.dec_deg for s in self._targets])
+        towards = self._sky.directions(*zip(*(place_at(s, self._sky, now_s) for s in self._targets), strict=True))
         altitudes = self._sky.altitudes_deg(towards, now_s).ravel().round(1).tolist()
         azimuths = self._sky.azimuths_deg(towards, now_s).ravel().round(1).tolist()
         return tuple(
@@ -72,3 +73,10 @@ class SkyLook:
     def _altitudes(self, of: Altitudes) -> Curve:
         times = np.linspace(self._sky.night.sunset_unix_s, self._sky.night.sunrise_unix_s, _CURVE_POINTS)
         return tuple(zip(times.tolist(), np.round(of(times), 1).tolist(), strict=True))
+
+
+def _altitudes_deg(sequence: Sequence, sky: Sky, times: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not sequence.ephemeris:
+        return altitude_curve(sequence.ra_deg, sequence.dec_deg, sky, times)
+    places = [place_at(sequence, sky, t) for t in times.tolist()]
+    return np.array([altitude_curve(*place, sky, [t])[0] for place, t in zip(places, times.tolist(), strict=True)])

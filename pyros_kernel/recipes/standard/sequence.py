@@ -20,6 +20,7 @@ from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
 from pyros_kernel.recipes.visible import NIGHT_DEG
 from pyros_kernel.scheduling.sequences import images_taken
+from pyros_kernel.scheduling.wishes import place_at
 from pyros_kernel.services import Services
 from pyros_kernel.store import Channel, RequestKind, Sequence, SequenceStatus
 from pyros_kernel.store.patience import patiently
@@ -105,11 +106,14 @@ def _begin(sequence_id: int, services: Services) -> _Asked | None:
             raise Refused(f"sequence {sequence.name} is {sequence.status}: it can't be observed")
         begin(sequence, services)
         plans = {album.channel: album.plans for album in sequence.albums if album.plans}
+        lasts_s = max((sum(p.number_of_images * p.exposure_time_s for p in own) for own in plans.values()), default=0.0)
+        # One that moves is met halfway: the mount follows the stars.
+        where = place_at(sequence, services.sky, services.clock.unix_s() + lasts_s / 2)
         return _Asked(
-            Target(sequence.target, sequence.ra_deg, sequence.dec_deg),
+            Target(sequence.target, *where),
             {channel: own[0].filter for channel, own in plans.items()},
             {channel: [(plan.id, plan.number_of_images) for plan in own] for channel, own in plans.items()},
-            max((sum(p.number_of_images * p.exposure_time_s for p in own) for own in plans.values()), default=0.0),
+            lasts_s,
             sum(images_taken(session, [sequence]).values()),
             max(sequence.max_sun_altitude_deg, NIGHT_DEG) + _LATE_DEG,
             sequence.request.kind is RequestKind.ALERT,

@@ -89,6 +89,23 @@ class AwayFromMeridian:
         return np.abs(view.hour_angle_h(unix_s)) - self.minutes / 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class OneSide:
+    """Wholly on one side of the meridian: a German mount turns over on it, which ends what is being exposed.
+
+    :param minutes: kept free on either side of it, above and below the pole
+    """
+
+    minutes: float = 1.0
+    unit = "h"
+    label = "on one side of the meridian"
+
+    def margin(self, view: View, unix_s: Floats) -> Floats:
+        """Give how far it is from being broken."""
+        angle = np.abs(view.hour_angle_h(unix_s))
+        return np.minimum(angle, 12.0 - angle) - self.minutes / 60.0
+
+
 def shares(constraints: Sequence[Constraint], x: Floats) -> Floats | None:
     """Give the share by airmass of the first airmass curve, None without one."""
     return next((c.share(x) for c in constraints if isinstance(c, AirmassCurve)), None)

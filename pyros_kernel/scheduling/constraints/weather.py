@@ -9,6 +9,10 @@ import numpy as np
 from pyros_kernel.scheduling.constraints.view import View, airmass
 from pyros_kernel.scheduling.earth import Floats
 
+# The classes by name; words and limits are ours, within what observatories in service mode ask for.
+SEEINGS = {"excellent": 0.8, "good": 1.2, "fair": 1.8, "poor": 3.0}  # largest FWHM at the target, arcsec
+TRANSPARENCIES = {"photometric": 0.98, "clear": 0.9, "thin": 0.7}  # least share of the light that comes through
+
 
 @dataclass(frozen=True, slots=True)
 class SeeingBelow:
