@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pyros_kernel.scheduling.block import Block, Id, Transition
+from pyros_kernel.scheduling.conditions import Conditions
 from pyros_kernel.scheduling.intervals import Spans, complement, union
+from pyros_kernel.scheduling.margins import margins
 from pyros_kernel.scheduling.outcome import Plan
 from pyros_kernel.scheduling.planner import plan
 from pyros_kernel.scheduling.sky import Sky
@@ -59,6 +61,7 @@ class Explainer:
 
     :param blocked: times in which nothing might be observed
     :param quotas: seconds that each programme might have
+    :param conditions: the sky that was expected
     """
 
     def __init__(
@@ -70,7 +73,9 @@ class Explainer:
         *,
         blocked: Spans = (),
         quotas: Mapping[str, float] | None = None,
+        conditions: Conditions | None = None,
     ) -> None:
+        self._conditions = conditions
         self._blocked, self._quotas = blocked, dict(quotas or {})
         self._blocks = {b.id: b for b in blocks}
         self._sky, self._transition, self._made = sky, transition, made
@@ -83,7 +88,9 @@ class Explainer:
         block = self._blocks[block_id]
         for p in self._made.placed:
             if p.id == block_id:
-                return Explanation(block_id, True, f"{utc(p.start_unix_s)} to {utc(p.end_unix_s)} UTC: {p.why}")
+                why = f"{utc(p.start_unix_s)} to {utc(p.end_unix_s)} UTC: {p.why}"
+                spare = margins(block, self._sky, p.start_unix_s, p.end_unix_s, self._conditions)
+                return Explanation(block_id, True, f"{why}; to spare: {', '.join(map(str, spare))}")
         reason = next((r.reason for r in self._made.rejected if r.id == block_id), "it was not part of the plan")
         alone = self._alone(block, busy=False)
         rivals: tuple[Id, ...] = ()
@@ -116,10 +123,22 @@ class Explainer:
             short = replace(
                 block, duration_s=min(block.duration_s, 1.0), after=None, group=None, fixed_start_unix_s=None
             )
-            if plan([short], self._sky, self._transition, start_unix_s=start, end_unix_s=end).placed:
+            alone = plan(
+                [short],
+                self._sky,
+                self._transition,
+                start_unix_s=start,
+                end_unix_s=end,
+                blocked=self._blocked,
+                conditions=self._conditions,
+            )
+            if alone.placed:
                 visible.append(block)
         if not rejected:
             return "everything asked for is planned"
+        for a, b in self._blocked:
+            if a < end and start < b:
+                return f"nothing may be observed from {utc(a)} to {utc(b)} UTC"
         if not visible:
             return "nothing that is left can be observed then"
         shortest = min(visible, key=lambda b: b.duration_s)
@@ -145,6 +164,7 @@ class Explainer:
             end_unix_s=made.end_unix_s,
             blocked=self._blocked,
             quotas=self._quotas if busy else None,
+            conditions=self._conditions,
         )
         return next(((p.start_unix_s, p.end_unix_s) for p in alone.placed if p.id == block.id), None)
 
@@ -171,6 +191,10 @@ class Explainer:
             replace(block, max_moon_illumination=None), busy=True
         ):
             return "allowed in moonlight it would fit"
+        for constraint in block.constraints:
+            others = tuple(c for c in block.constraints if c is not constraint)
+            if self._alone(replace(block, constraints=others), busy=True):
+                return f"without {constraint.label} it would fit"
         if block.allowed and self._alone(replace(block, window=None, windows=()), busy=True):
             return "without its window it would fit"
         if (short_s := self._quota_short_s(block)) > 0:

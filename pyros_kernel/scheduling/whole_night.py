@@ -80,6 +80,7 @@ def read_whole_night(session: Session, night_id: int, now_unix_s: float, sky: Sk
         made,
         blocked=situation.blocked,
         quotas=situation.quotas,
+        conditions=situation.conditions,
     )
     return WholeNight(planned, situation, now_unix_s)
 

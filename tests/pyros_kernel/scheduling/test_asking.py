@@ -218,7 +218,7 @@ def test_days_lie_between(services: NightServices) -> None:
     assert "can't be observed" in services.status(second)[1]
     _observed(services, first, datetime.fromtimestamp(services.clock.unix_s(), UTC))
     services.schedule()
-    assert services.status(second)[1].startswith("follows row 1 1/2: not before 2022-09-30")
+    assert services.status(second)[1].startswith("follows row 1 1/2: not before 2022-10-01")
 
 
 def test_a_repair_keeps_a_series(services: NightServices) -> None:
