@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import astropy.units as u
 import numpy as np
 from astropy.table import QTable
 from astropy.time import Time
-from sqlalchemy import select
 
 from pyros_kernel.agents import Agent, AgentConfig, Sender
 from pyros_kernel.agents.scheduler import Scheduler
+from pyros_kernel.desks.changes import Change, read_changes
 from pyros_kernel.desks.named import Unknown, find_sequence, moment_of
 from pyros_kernel.scheduling import Explanation, NightUse, Search
 from pyros_kernel.scheduling.coming import coming_nights, nights_as_table
 from pyros_kernel.scheduling.forecast import Expected, keep_forecast, read_forecast
-from pyros_kernel.scheduling.quotas import Quota, read_quotas
+from pyros_kernel.scheduling.quotas import quotas_as_table, read_quotas
 from pyros_kernel.scheduling.request_files import BadRequests, rows_of
 from pyros_kernel.scheduling.situation import read_situation
 from pyros_kernel.scheduling.whole_night import WholeNight, read_whole_night
 from pyros_kernel.scheduling.words import utc
 from pyros_kernel.services import Services
-from pyros_kernel.store import PlacedSequence, Schedule, Sequence
+from pyros_kernel.store import Sequence
 from pyros_kernel.tasks import intervening
 from pyros_kernel.tasks.asking import Asked, ask_rows
 
@@ -36,17 +35,6 @@ _AHEAD = Search(iterations=6)  # nights that may never come like that
 
 
 __all__ = ["Change", "ScheduleDesk", "Unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A schedule that was made in the night: when, why, and what it changed."""
-
-    time: Time
-    reason: str
-    changes: str
-    placed: int
-    gap: float | None
 
 
 class ScheduleDesk:
@@ -104,24 +92,12 @@ class ScheduleDesk:
     def changes(self) -> tuple[Change, ...]:
         """The schedules made so far in this night: why each was made, and what it changed."""
         with self._services.store.session(read_only=True) as session:
-            rows = session.scalars(
-                select(Schedule).where(Schedule.night_id == self._services.night_id).order_by(Schedule.id)
-            ).all()
-            return tuple(
-                Change(Time(row.created), row.reason, row.changes or "", _placed(row.entries), row.gap) for row in rows
-            )
+            return read_changes(session, self._services.night_id)
 
     def quotas(self) -> QTable:
         """Give each programme's share of the semester: percent, limit, used and left (hours; nan without a limit)."""
-        rows = self._quotas()
-        hours = {
-            "limit": [np.nan if q.limit_s is None else q.limit_s / 3600 for q in rows],
-            "used": [q.used_s / 3600 for q in rows],
-            "left": [np.nan if q.left_s is None else q.left_s / 3600 for q in rows],
-        }
-        names = np.array([q.programme for q in rows], dtype=str)
-        percent = np.array([q.percent for q in rows]) * u.percent
-        return QTable({"programme": names, "quota": percent, **{k: np.array(v) * u.hour for k, v in hours.items()}})
+        with self._services.store.session(read_only=True) as session:
+            return quotas_as_table(read_quotas(session, self._services.site, self._services.night_name))
 
     # ------------------------------------------------------------------ change it
 
@@ -269,10 +245,6 @@ class ScheduleDesk:
         with services.store.session(read_only=True) as session:
             return read_whole_night(session, services.night_id, services.clock.unix_s(), services.sky)
 
-    def _quotas(self) -> tuple[Quota, ...]:
-        with self._services.store.session(read_only=True) as session:
-            return read_quotas(session, self._services.site, self._services.night_name)
-
     def _name(self, key: int) -> str:
         with self._services.store.session(read_only=True) as session:
             return session.get_one(Sequence, key).name
@@ -283,7 +255,3 @@ class ScheduleDesk:
 
     def _moment(self, when: Time | str | float) -> float:
         return moment_of(when, self._services.sky)
-
-
-def _placed(entries: list[PlacedSequence]) -> int:
-    return sum(entry.start is not None for entry in entries)

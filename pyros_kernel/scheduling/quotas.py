@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
+import astropy.units as u
 import numpy as np
+from astropy.table import QTable
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pyros_kernel.scheduling.night import NoNight
 from pyros_kernel.scheduling.sky import Sky
-from pyros_kernel.store import Request, ScientificProgramme, Sequence, Site
+from pyros_kernel.store import Request, ScientificProgramme, Site
+from pyros_kernel.store import Sequence as StoredSequence
 
 _SAMPLE_DAYS = 15  # dark time changes so slowly that this is good to a thousandth of a semester
 
@@ -76,13 +80,25 @@ def read_quotas(session: Session, site: Site, night: str) -> tuple[Quota, ...]:
     )
 
 
+def quotas_as_table(quotas: Sequence[Quota]) -> QTable:
+    """Give quotas as a table; hours are nan without a limit."""
+    hours = {
+        "limit": [np.nan if q.limit_s is None else q.limit_s / 3600 for q in quotas],
+        "used": [q.used_s / 3600 for q in quotas],
+        "left": [np.nan if q.left_s is None else q.left_s / 3600 for q in quotas],
+    }
+    names = np.array([q.programme for q in quotas], dtype=str)
+    percent = np.array([q.percent for q in quotas]) * u.percent
+    return QTable({"programme": names, "quota": percent, **{k: np.array(v) * u.hour for k, v in hours.items()}})
+
+
 def _used_s(session: Session, semester: Semester) -> dict[str, float]:
     begin, end = (datetime(d.year, d.month, d.day, 12, tzinfo=UTC) for d in (semester.first, semester.end))
     rows = session.execute(
-        select(ScientificProgramme.name, Sequence.started, Sequence.ended)
-        .join(Request, Sequence.request_id == Request.id)
+        select(ScientificProgramme.name, StoredSequence.started, StoredSequence.ended)
+        .join(Request, StoredSequence.request_id == Request.id)
         .join(ScientificProgramme, Request.programme_id == ScientificProgramme.id)
-        .where(Sequence.started >= begin, Sequence.started < end, Sequence.ended.is_not(None))
+        .where(StoredSequence.started >= begin, StoredSequence.started < end, StoredSequence.ended.is_not(None))
     )
     used: dict[str, float] = {}
     for name, started, ended in rows:

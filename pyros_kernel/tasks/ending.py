@@ -62,23 +62,23 @@ def end_night(*, services: Services) -> None:
     with services.store.session() as session:
         for sequence in session.scalars(select(Sequence).where(Sequence.status == SequenceStatus.PLANNED)):
             sequence.become(SequenceStatus.OBSERVABLE, f"not reached in the night {services.night_name}")
-        expire(session, services)
+        expire(session, services.night_name, services.clock.unix_s())
     report = write_report(services.night_id, services=services)
     summary = write_summary(services.night_id, services=services)
     logger.info("report: %s, figures: %s", report, summary)
 
 
-def expire(session: Session, services: Services) -> None:
+def expire(session: Session, night: str, now_unix_s: float) -> None:
     """Cancel what was asked for until this night, or had to follow another by now, and move its request on."""
     session.flush()
     limited = select(Sequence).where(
         Sequence.status == SequenceStatus.OBSERVABLE, Sequence.nights.is_not(None) | Sequence.max_gap_s.is_not(None)
     )
     for sequence in session.scalars(limited.order_by(Sequence.id)):
-        last = last_night(sequence.first_night, sequence.nights, services.night_name)
-        if last is not None and last <= services.night_name:
+        last = last_night(sequence.first_night, sequence.nights, night)
+        if last is not None and last <= night:
             why = f"asked for until the night {last} only" + (f"; {sequence.reason}" if sequence.reason else "")
-        elif not (why := missed(sequence, services.clock.unix_s())):
+        elif not (why := missed(sequence, now_unix_s)):
             continue
         sequence.become(SequenceStatus.CANCELLED, why)
         settle_missed(sequence.request, session)

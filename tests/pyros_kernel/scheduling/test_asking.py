@@ -171,7 +171,7 @@ def test_tonight_only_is_over_tomorrow(services: NightServices) -> None:
     assert services.status(later) == (SequenceStatus.OBSERVABLE, "asked for from the night 2022-10-02 on")
     with services.store.session() as session:
         assert session.get_one(Sequence, tonight).first_night == services.night_name
-        expire(session, services)
+        expire(session, services.night_name, services.clock.unix_s())
     status, reason = services.status(tonight)
     assert status is SequenceStatus.CANCELLED
     assert reason.startswith(f"asked for until the night {services.night_name} only; never above")

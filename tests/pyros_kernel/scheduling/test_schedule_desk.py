@@ -15,6 +15,7 @@ from pyros_kernel.agents import AgentConfig
 from pyros_kernel.agents.scheduler import Scheduler
 from pyros_kernel.desks import ScheduleDesk, Unknown
 from pyros_kernel.scheduling.quotas import Semester, read_quotas
+from pyros_kernel.scheduling.requests import BadRequests
 from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Request, RequestKind, Schedule, ScheduleStatus, ScientificProgramme, Sequence, load
 from pyros_kernel.store import SequenceStatus as S
@@ -278,3 +279,37 @@ def test_it_shows_the_night(services: NightServices, desk: ScheduleDesk, tmp_pat
     assert [made.reason for made in desk.changes] == ["a test", "a test"]  # told though another one came
     with pytest.raises(Unknown, match="no sequence 'nothing'"):
         desk.explain("nothing")
+
+
+def test_asking_a_forecast_and_the_nights_to_come(
+    services: NightServices, desk: ScheduleDesk, until: Callable[..., object], tmp_path: Path
+) -> None:
+    services.schedule()
+    plain = {"programme": "Clusters and standards", "dec": 30.0, "filter": "r", "exposure_s": 100.0}
+    (sharp,) = desk.ask(name="sharp", ra=310.0, seeing="good", hour_angle_h=[-4, 4], **plain)
+    daily = desk.ask(name="daily", ra=320.0, repeats=3, min_gap_s=80000.0, max_gap_s=95000.0, **plain)
+    until(lambda: {services.status(key)[0] for key in (sharp, daily[0])} == {S.PLANNED})
+    spare = desk.explain("sharp").reason
+    assert all(word in spare for word in ("to spare: altitude ", "Sun ", "hour angle -4 h to +4 h "))
+    with pytest.raises(BadRequests, match="no such column: colour"):
+        desk.ask(name="x", ra=1.0, colour="red", **plain)
+    (tmp_path / "list.csv").write_text("name,ra,dec,programme,filter,exposure_s\nA,320,30,Nobody,r,60\n")
+    assert [r.line for r in desk.ask_list(tmp_path / "list.csv").refused] == [2]
+    with pytest.raises(BadRequests, match=r"list\.txt"):
+        desk.ask_list(tmp_path / "list.txt")
+    # What follows by a day is planned for the nights to come, one after the other.
+    table = desk.ahead(3)
+    rows = {row["id"]: row for row in table}
+    assert [str(rows[key]["night"]) for key in daily[1:]] == ["2022-09-30", "2022-10-01"]
+    assert sharp not in rows  # it is done tonight
+    gaps = [rows[daily[2]]["start"].unix - rows[daily[1]]["start"].unix]
+    assert all(80000.0 - 1 <= gap <= 95000.0 + 1 for gap in gaps)
+    # A forecast comes, and what needs a good sky goes; then it is explained.
+    desk.forecast([("03:00", 3.0, 0.9), ("12:30", 3.0, 0.9)], "a model")
+    until(lambda: "forecast of 2 moments from a model" in _current(services).reason)
+    assert services.status(sharp)[0] is S.OBSERVABLE
+    found = desk.explain("sharp")
+    assert "never seeing below 1.2 arcsec" in found.reason
+    assert found.change == "without seeing below 1.2 arcsec it would fit"
+    desk.forecast([])
+    until(lambda: services.status(sharp)[0] is S.PLANNED)
