@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from math import asin, degrees
 from typing import Any
@@ -23,7 +24,7 @@ class NoAstroplan(ImportError):
 
 
 class NotUnderstood(ValueError):
-    """An object of astroplan that has no counterpart here; says which."""
+    """An object that is neither astroplan's nor ours; says which."""
 
 
 def blocks_of(observing_blocks: Iterable[Any], constraints: Sequence[Any] = ()) -> list[Block]:
@@ -33,7 +34,7 @@ def blocks_of(observing_blocks: Iterable[Any], constraints: Sequence[Any] = ()) 
     ``filter`` is taken.
 
     :param constraints: of the scheduler, for all blocks
-    :raises NotUnderstood: for a constraint that is not known here
+    :raises NotUnderstood: for what is no constraint
     """
     _astroplan()
     given = list(observing_blocks)
@@ -100,8 +101,34 @@ def _limit(constraint: Any, limits: dict[str, Any], more: list[Constraint]) -> N
         limits["window"] = first, last
     elif hasattr(constraint, "margin"):
         more.append(constraint)
+    elif hasattr(constraint, "compute_constraint"):
+        more.append(Borrowed(constraint))
     else:
-        raise NotUnderstood(f"{constraint!r} of astroplan has no counterpart here")
+        raise NotUnderstood(f"{constraint!r} is no constraint of astroplan, nor one of ours")
+
+
+@dataclass(frozen=True, slots=True)
+class Borrowed:
+    """A constraint of astroplan that has no counterpart here, asked as it is: it holds or not, without a margin.
+
+    Its edges are found to a tenth of a second; what it says between two minutes is not seen.
+    """
+
+    constraint: Any
+    unit = ""
+
+    @property
+    def label(self) -> str:
+        """What to call it in a sentence."""
+        return f"astroplan's {type(self.constraint).__name__}"
+
+    def margin(self, view: View, unix_s: Floats) -> Floats:
+        """Give 1 where it holds, and -1 where not."""
+        ra, dec = view.icrs_deg(unix_s)
+        observer = _astroplan().Observer(location=view.location)
+        times = Time(unix_s, format="unix", scale="utc")
+        holds = self.constraint(observer, SkyCoord(ra, dec, unit="deg"), times=times)
+        return np.where(np.asarray(holds, dtype=float) > 0.5, 1.0, -1.0)
 
 
 class Foreign:

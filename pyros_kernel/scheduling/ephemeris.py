@@ -17,7 +17,7 @@ from pyros_kernel.scheduling.sky import Sky
 
 _STEP_S = 600.0
 _SPREAD_S = 30 * 60.0  # a table of one row holds so long before and after it
-FRAMES = ("icrs", "altaz")
+FRAMES = ("icrs", "altaz", "hadec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Moving:
     """Where a target is, at some times; cubic between them (Catmull-Rom, on the sphere).
 
     :param unix_s: in order, at least two
-    :param first_deg: right ascension (``icrs``, as seen from the site) or azimuth (``altaz``)
-    :param second_deg: declination or altitude
+    :param first_deg: right ascension (``icrs``, as seen from the site), azimuth (``altaz``), or hour angle (``hadec``)
+    :param second_deg: declination, altitude (without refraction), or declination
     :raises ValueError: for a table that can't be interpolated
     """
 
@@ -38,7 +38,7 @@ class Moving:
     def __post_init__(self) -> None:
         """Refuse what is no table."""
         if self.frame not in FRAMES:
-            raise ValueError(f"an ephemeris has the frame {' or '.join(FRAMES)}, got {self.frame!r}")
+            raise ValueError(f"an ephemeris has the frame {', '.join(FRAMES)}, got {self.frame!r}")
         if not len(self.unix_s) == len(self.first_deg) == len(self.second_deg) >= 2:
             raise ValueError("an ephemeris needs two rows or more, each with a time and two angles")
         if any(a >= b for a, b in zip(self.unix_s[:-1], self.unix_s[1:], strict=True)):
@@ -94,13 +94,24 @@ class Moving:
         if self.frame == "icrs":
             points = sky.directions(self.first_deg, self.second_deg)
             return _smooth(knots, points, unix_s)
-        azimuth, altitude = np.radians(self.first_deg), np.radians(self.second_deg)
-        local = np.stack(
-            [np.cos(altitude) * np.sin(azimuth), np.cos(altitude) * np.cos(azimuth), np.sin(altitude)], axis=1
-        )
-        east, north, up = _smooth(knots, local, unix_s)
-        turned = (sky.earth.turned(axis, unix_s) for axis in (sky.earth.east, sky.earth.north, sky.earth.up))
-        return sum(part * axis for part, axis in zip((east, north, up), turned, strict=True))  # type: ignore[return-value]
+        earth = sky.earth
+        if self.frame == "hadec":
+            # Towards the meridian on the equator, west, and the pole.
+            pole = np.array([0.0, 0.0, 1.0])
+            meridian = np.cross(earth.east, pole)
+            axes = meridian, np.cross(meridian, pole), pole
+        else:
+            axes = earth.north, earth.east, earth.up
+        local = _sphere(np.radians(self.first_deg), np.radians(self.second_deg))
+        parts = _smooth(knots, local, unix_s)
+        turned = (earth.turned(axis, unix_s) for axis in axes)
+        return sum(part * axis for part, axis in zip(parts, turned, strict=True))  # type: ignore[return-value]
+
+
+def _sphere(longitude: Floats, latitude: Floats) -> Floats:
+    """Give unit vectors, shape (N, 3)."""
+    flat = np.cos(latitude)
+    return np.stack([flat * np.cos(longitude), flat * np.sin(longitude), np.sin(latitude)], axis=1)
 
 
 def _smooth(knots: Floats, points: Floats, at: Floats) -> Floats:

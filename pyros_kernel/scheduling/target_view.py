@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from astropy.coordinates import EarthLocation
 
 from pyros_kernel.scheduling.conditions import Conditions
 from pyros_kernel.scheduling.earth import Floats
@@ -20,6 +21,19 @@ class TargetView:
     direction: Floats
     moving: Moving | None
     conditions: Conditions | None = None
+
+    @property
+    def location(self) -> EarthLocation:
+        """From where it is seen."""
+        return self.sky.location
+
+    def icrs_deg(self, unix_s: Floats) -> tuple[Floats, Floats]:
+        """Give right ascensions and declinations (ICRS)."""
+        if self.moving is None:
+            ra, dec = self.sky.earth.icrs_deg(self.direction)
+            return np.full(len(unix_s), ra), np.full(len(unix_s), dec)
+        places = [self.sky.earth.icrs_deg(d) for d in self.directions(unix_s).T]
+        return np.array([ra for ra, _ in places]), np.array([dec for _, dec in places])
 
     def directions(self, unix_s: Floats) -> Floats:
         """Give the unit vectors, shape (3, T)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
+from astropy.coordinates import EarthLocation
 
 from pyros_kernel.scheduling.conditions import Conditions
 from pyros_kernel.scheduling.earth import Floats
@@ -35,6 +36,15 @@ class View(Protocol):
 
     def moon_illumination(self, unix_s: Floats) -> Floats:
         """Give the Moon's illuminated fraction."""
+        ...
+
+    def icrs_deg(self, unix_s: Floats) -> tuple[Floats, Floats]:
+        """Give right ascensions and declinations (ICRS)."""
+        ...
+
+    @property
+    def location(self) -> EarthLocation:
+        """From where it is seen."""
         ...
 
     @property

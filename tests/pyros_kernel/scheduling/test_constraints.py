@@ -142,7 +142,7 @@ def test_tables_of_a_satellite_and_of_a_comet(spm: Sky) -> None:
     [
         ([(0.0, 1.0, 2.0)], "icrs", "two rows"),
         ([(1.0, 1.0, 2.0), (0.0, 1.0, 2.0)], "icrs", "in order"),
-        ([(0.0, 1.0, 2.0), (1.0, 1.0, 2.0)], "galactic", "frame icrs or altaz"),
+        ([(0.0, 1.0, 2.0), (1.0, 1.0, 2.0)], "galactic", "frame icrs, altaz, hadec"),
     ],
 )
 def test_a_bad_table_is_refused(rows: list[tuple[float, float, float]], frame: str, words: str) -> None:
@@ -153,3 +153,16 @@ def test_a_bad_table_is_refused(rows: list[tuple[float, float, float]], frame: s
 def test_an_unknown_body_is_refused(spm: Sky) -> None:
     with pytest.raises(ValueError, match="no body 'vulcan'"):
         Moving.body("vulcan", spm)
+
+
+def test_hour_angles_of_a_star_lead_to_it(spm: Sky) -> None:
+    direction = spm.directions(60.0, 30.0)[0]
+    times = spm.midnight_unix_s + np.arange(-7200.0, 7201.0, 300.0)
+    view = TargetView(spm, direction, None)
+    declination = float(np.degrees(np.arcsin(direction[2])))
+    hours_deg = (15.0 * view.hour_angle_h(times)).tolist()
+    moving = moving_from_rows([(t, h, declination) for t, h in zip(times.tolist(), hours_deg, strict=True)], "hadec")
+    between = times[:-1] + 137.0
+    cosine = direction @ moving.directions(spm, between)
+    assert np.degrees(np.arccos(np.clip(cosine, -1, 1))).max() < 0.01
+    assert moving.icrs_deg(spm, float(between[3])) == (pytest.approx(60.0, abs=0.01), pytest.approx(30.0, abs=0.01))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import astropy.units as u
+import numpy as np
 import pytest
 from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.table import QTable
@@ -170,8 +171,38 @@ def test_astroplan_s_objects_in_and_out(spm: Sky) -> None:
     schedule = schedule_of(made, blocks)
     assert [b.target.name for b in schedule.observing_blocks] == ["star", "star"]
     assert schedule.observing_blocks[1].start_time.unix == pytest.approx(made.placed[1].start_unix_s)
-    with pytest.raises(NotUnderstood, match="GalacticLatitude"):
-        blocks_of(asked, [astroplan.GalacticLatitudeConstraint(min=10 * u.deg)])
+    with pytest.raises(NotUnderstood, match="no constraint"):
+        blocks_of(asked, ["early"])
+
+
+def test_any_constraint_of_astroplan_holds(spm: Sky) -> None:
+    import astroplan
+
+    from pyros_kernel.scheduling.convention import blocks_of
+
+    target = astroplan.FixedTarget(SkyCoord(60 * u.deg, 30 * u.deg), name="star")
+    night = spm.night
+    middle = (night.dusk_unix_s + night.dawn_unix_s) / 2
+    event = astroplan.PeriodicEvent(epoch=Time(middle, format="unix"), period=30 * u.hour)
+    galaxy = astroplan.GalacticLatitudeConstraint(min=10 * u.deg), astroplan.GalacticLatitudeConstraint(min=30 * u.deg)
+    asked = [
+        astroplan.ObservingBlock(target, 100 * u.min, 1, name=name, constraints=list(constraints))
+        for name, constraints in {
+            "phase": [astroplan.PhaseConstraint(event, min=0.0, max=0.1)],
+            "high": [astroplan.AltitudeConstraint(min=20 * u.deg, max=70 * u.deg)],
+            "galaxy": galaxy[:1],
+            "no galaxy": galaxy[1:],
+        }.items()
+    ]
+    made = plan(blocks_of(asked), spm, Transition(), start_unix_s=night.dusk_unix_s, end_unix_s=night.dawn_unix_s)
+    placed = {str(p.id): p for p in made.placed}
+    assert set(placed) == {"phase", "high", "galaxy"}  # the star is 17 degrees from the plane
+    assert placed["phase"].start_unix_s >= middle - 0.1
+    assert placed["phase"].end_unix_s <= middle + 3 * 3600 + 0.1
+    ends = np.array([placed["high"].start_unix_s, placed["high"].end_unix_s])
+    heights = spm.altitudes_deg(spm.directions(60.0, 30.0), np.linspace(*ends, 50))
+    assert heights.max() <= 70.001
+    assert "astroplan's GalacticLatitudeConstraint" in {str(r.id): r.reason for r in made.rejected}["no galaxy"]
 
 
 def test_a_semester_ends_with_what_every_programme_got() -> None:
