@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,12 +68,14 @@ def place_by_value(queue: Queue, night: Night, search: Search) -> tuple[Timeline
             banned |= broken[-1]
             continue
         placed = {entry[2].id for entry in timeline.entries}
-        reasons = {b.id: _why_not(b, seen, timeline, night) for b, seen in allowed if b.id not in placed}
+        names = {b.id: b.label for b, _ in queue}
+        reasons = {b.id: _why_not(b, seen, timeline, night, names) for b, seen in allowed if b.id not in placed}
         return timeline, banned | reasons, value, max(bound, value)
 
 
 def _one_by_one(queue: Queue, night: Night) -> tuple[Timeline, Reasons]:
     timeline = Timeline(night.transition)
+    names = {b.id: b.label for b, _ in queue}
     reasons: Reasons = {}
     for block, seen in queue:
         if block.fixed_start_unix_s is not None:
@@ -84,7 +86,7 @@ def _one_by_one(queue: Queue, night: Night) -> tuple[Timeline, Reasons]:
         if start is not None:
             timeline.insert(block, seen.direction, start)
         else:
-            reasons[block.id] = _why_not(block, seen, timeline, night)
+            reasons[block.id] = _why_not(block, seen, timeline, night, names)
     return timeline, reasons
 
 
@@ -144,19 +146,18 @@ def _used_s(programme: str, timeline: Timeline) -> float:
     return sum(b.duration_s for _, _, b in timeline.entries if b.programme == programme)
 
 
-def _why_not(block: Block, seen: Visibility, timeline: Timeline, night: Night) -> str:
+def _why_not(block: Block, seen: Visibility, timeline: Timeline, night: Night, names: Mapping[Id, str]) -> str:
     if _over_quota(block, timeline, night):
         used, limit = _used_s(block.programme, timeline), night.quotas[block.programme]
         return over_quota(block.programme, block.duration_s, used, limit)
     if block.after is not None:
+        name = names.get(block.after, str(block.after))
         before = next((start for start, _, other in timeline.entries if other.id == block.after), None)
         if before is None:
-            return f"follows {block.after}, which has no place"
+            return f"follows {name}, which has no place"
         if not _after(block, seen.together, timeline):
             a, b = before + block.gap_s[0], before + block.gap_s[1]
-            return (
-                f"can't be observed {utc(a)} to {utc(b)} UTC, the time that its distance from {block.after} leaves it"
-            )
+            return f"can't be observed {utc(a)} to {utc(b)} UTC, the time that its distance from {name} leaves it"
     return no_room(block, seen, timeline.entries)
 
 

@@ -63,6 +63,10 @@ def plan(
         running = block.fixed_start_unix_s is not None
         if block.id in reasons:
             continue
+        if block.after in reasons and not running:
+            leader = next(b for b in blocks if b.id == block.after)
+            reasons[block.id] = f"follows {leader.label}, which has no place"
+            continue
         if block.group in broken and not running:
             reasons[block.id] = (
                 f"all or nothing: of {block.group}, {broken[block.group]} can't be observed in this plan"

@@ -142,7 +142,7 @@ def _why_not_then(night_id: int, sequence_id: int, start_unix_s: float, services
         return next((r.reason for r in situation.refused if r.id == sequence_id), f"{name} can't be observed tonight")
     whole = situation.start_unix_s, situation.end_unix_s
     free = complement(union(situation.blocked), *whole)
-    seen = Visibilities(situation.sky, *whole, free).of([asked])[0]
+    seen = Visibilities(situation.sky, *whole, free, (), situation.conditions).of([asked])[0]
     end_s = start_unix_s + asked.duration_s
     if any(a <= start_unix_s and end_s <= b for a, b in seen.together):
         return ""
