@@ -20,6 +20,7 @@ from pyros_kernel.scheduling.coming import coming_nights, nights_as_table
 from pyros_kernel.scheduling.forecast import Expected, keep_forecast, read_forecast
 from pyros_kernel.scheduling.quotas import quotas_as_table, read_quotas
 from pyros_kernel.scheduling.request_files import BadRequests, rows_of
+from pyros_kernel.scheduling.several import focus_rows, focus_runs
 from pyros_kernel.scheduling.situation import read_situation
 from pyros_kernel.scheduling.whole_night import WholeNight, read_whole_night
 from pyros_kernel.scheduling.words import utc
@@ -187,9 +188,22 @@ class ScheduleDesk:
             raise BadRequests(f"{path}: {error}") from error
         return self._ask(rows)
 
-    def forecast(
-        self, expected: Path | str | Iterable[tuple[Time | str | float, float, float]], source: str = ""
-    ) -> None:
+    def ask_focus(self, every_hours: float = 2.0, *, points: int = 7, exposure_s: float = 5.0, **row: object) -> Asked:
+        """Ask for the focus to be found again and again for the rest of the dark night, near the zenith each time.
+
+        :param points: positions of a scan, ``exposure_s`` the frame at each
+        :param row: ``programme`` and ``filter``, and what else a row of a list has
+        :return: as :meth:`ask_list`
+        """
+        services, lasts_s = self._services, points * (exposure_s + 10.0) + 120.0
+        start = max(services.clock.unix_s(), services.sky.night.dusk_unix_s)
+        end = services.sky.night.dawn_unix_s
+        if start + lasts_s >= end:
+            raise BadRequests("nothing is left of the dark night")
+        runs = focus_runs(services.sky, start, end, 3600.0 * every_hours, lasts_s)
+        return self._ask(focus_rows(runs, recipe="autofocus", exposures=points, exposure_s=exposure_s, **row))
+
+    def forecast(self, expected: Path | str | Iterable[Moment], source: str = "") -> None:
         """Let the night be planned for a sky as it is expected to be: what asks for seeing or transparency moves.
 
         :param expected: a CSV file with the columns time (UTC), seeing_arcsec (FWHM at the zenith) and transparency

@@ -31,7 +31,7 @@ _WORDS = {"name", "programme", "group", "after", "grade"}
 _OTHERS = {"id", "ra", "dec", "duration_s", "exposure_s", "exposures", "overhead_s", "max_airmass", "twilight"}
 _MORE = {"window_start", "window_end", "filter", "mandatory", "preferred", "body", "ephemeris"}
 _SEVERAL = {"repeats", "min_gap_s", "max_gap_s", "longest_part_s", "first_night", "nights"}
-_IN_STORE = {"user", "channel"}  # of those who ask a running observatory
+_IN_STORE = {"user", "channel", "recipe", "parameters"}  # of those who ask a running observatory
 COLUMNS = frozenset({*_IN_STORE, *_NUMBERS, *_WORDS, *_OTHERS, *_MORE, *_SEVERAL, *CONSTRAINTS})
 _AGAIN_S = 40.0  # acquisition, lost with each part of what is split
 
@@ -104,17 +104,23 @@ def ephemeris_in(given: Mapping[str, Any]) -> dict[str, Any] | None:
     """
     if "body" in given:
         return {"body": str(given["body"])}
-    if "ephemeris" not in given:
-        return None
-    found = given["ephemeris"]
+    return json_object(given, "ephemeris")
+
+
+def json_object(given: Mapping[str, Any], column: str) -> dict[str, Any] | None:
+    """Give a cell that is a JSON object, or the text of one; None if it is empty.
+
+    :raises ValueError: naming the column
+    """
+    found = given.get(column)
     if isinstance(found, str):
         try:
             found = json.loads(found)
         except ValueError as error:
-            raise ValueError(f"ephemeris: no JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise ValueError("ephemeris: write an object with body, or with frame and rows")
-    return cast("dict[str, Any]", found)
+            raise ValueError(f"{column}: no JSON: {error}") from None
+    if found is not None and not isinstance(found, dict):
+        raise ValueError(f"{column}: write a JSON object, got {found!r}")
+    return cast("dict[str, Any] | None", found)
 
 
 def _duration_s(row: Mapping[str, Any]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from math import ceil
 
 import numpy as np
@@ -94,3 +95,17 @@ def focus_runs(sky: Sky, start_unix_s: float, end_unix_s: float, every_s: float,
             )
         )
     return out
+
+
+def focus_rows(runs: Sequence[Block], **more: object) -> list[tuple[int, dict[str, object]]]:
+    """Give focus runs as rows of a request list.
+
+    :param more: what each row has beside its place and window: programme, filter, exposure_s, exposures …
+    """
+    rows: list[tuple[int, dict[str, object]]] = []
+    for line, run in enumerate(runs, 1):
+        assert run.window is not None
+        begin, end = (datetime.fromtimestamp(t, UTC).isoformat() for t in run.window)
+        place = {"name": run.name, "ra": run.ra_deg, "dec": run.dec_deg, "window_start": begin, "window_end": end}
+        rows.append((line, {**place, "max_sun_altitude_deg": -12.0, "mandatory": "yes", "nights": 1, **more}))
+    return rows

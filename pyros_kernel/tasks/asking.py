@@ -15,7 +15,7 @@ from pyros_kernel.scheduling.block import Block
 from pyros_kernel.scheduling.constraints import CONSTRAINTS
 from pyros_kernel.scheduling.nights import last_night
 from pyros_kernel.scheduling.requests import Refused
-from pyros_kernel.scheduling.rows import blocks_of_row, ephemeris_in, given_in, number, whole
+from pyros_kernel.scheduling.rows import blocks_of_row, ephemeris_in, given_in, json_object, number, whole
 from pyros_kernel.scheduling.sequences import Overheads
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.store import (
@@ -30,6 +30,7 @@ from pyros_kernel.store import (
     SequenceStatus,
     User,
 )
+from pyros_kernel.store.request import OBSERVE
 
 _NOT_HERE = {
     "duration_s": "give exposure_s and exposures",
@@ -37,6 +38,7 @@ _NOT_HERE = {
     "value": "the running night weighs by priority and the programme's grade",
     "grade": "it is the programme's",
 }
+_OF_THE_NIGHT = ("user", "channel", "recipe", "parameters")
 _LONG_AGO_S = 1e11  # an open end of a window
 
 
@@ -88,7 +90,7 @@ class _Asking:
         channel, plans = self._plans(given)
         parts = self._parts(given, channel, plans)
         lasts_s = max(self._lasts_s(channel, part) for part in parts)
-        elsewhere = ("first_night", "nights", "after", "repeats", "longest_part_s", "exposure_s", "user", "channel")
+        elsewhere = ("first_night", "nights", "after", "repeats", "longest_part_s", "exposure_s", *_OF_THE_NIGHT)
         plain = {k: v for k, v in given.items() if k not in elsewhere}
         (block,) = blocks_of_row(plain | {"duration_s": lasts_s}, line, self._sky)
         repeats = whole(given, "repeats") or 1
@@ -214,6 +216,8 @@ class _Asking:
             preferred=None if block.preferred_unix_s is None else _moment(block.preferred_unix_s),
             constraints=constraints or None,
             ephemeris=ephemeris_in(given),
+            recipe=str(given.get("recipe", OBSERVE)),
+            parameters=json_object(given, "parameters") or {},
             request=request,
         )
 

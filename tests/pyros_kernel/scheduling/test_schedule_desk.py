@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import astropy.units as u
@@ -304,6 +305,13 @@ def test_asking_a_forecast_and_the_nights_to_come(
     assert sharp not in rows  # it is done tonight
     gaps = [rows[daily[2]]["start"].unix - rows[daily[1]]["start"].unix]
     assert all(80000.0 - 1 <= gap <= 95000.0 + 1 for gap in gaps)
+    # The focus is found again and again, whatever else is asked for.
+    focus = desk.ask_focus(2.0, programme="Clusters and standards", filter="r")
+    until(lambda: {services.status(key)[0] for key in focus.sequences} == {S.PLANNED})
+    begins = sorted(_start_s(services, key) or 0.0 for key in focus.sequences)
+    assert len(begins) >= 4 and all(3600.0 <= b - a <= 3 * 3600.0 for a, b in pairwise(begins))
+    with services.store.session(read_only=True) as session:
+        assert {session.get_one(Sequence, key).recipe for key in focus.sequences} == {"autofocus"}
     # A forecast comes, and what needs a good sky goes; then it is explained.
     desk.forecast([("03:00", 3.0, 0.9), ("12:30", 3.0, 0.9)], "a model")
     until(lambda: "forecast of 2 moments from a model" in _current(services).reason)
