@@ -223,6 +223,8 @@ class Replanner:
         pool = [k for k in startable if k not in barred and self._queue[k][0].group is None]
         spent = [k for k in self._begin if k in self._out]
         order = refilled(c, order, pool, spent)
+        if not c.linked:
+            return order
         return joined(c, order, [k for k in pool if c.after[k] >= 0 and k not in order], spent)
 
     def _made(self, before: Mapping[int, float]) -> Plan:
