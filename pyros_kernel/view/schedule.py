@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime
 
@@ -117,6 +118,17 @@ def _needs(sequence: Sequence) -> dict[str, str]:
     if sequence.window_start or sequence.window_end:
         ends = (f"{t:%d %b %H:%M}" if t else "…" for t in (sequence.window_start, sequence.window_end))
         needs["window"] = " to ".join(ends) + " UTC"
+    for name, value in (sequence.constraints or {}).items():
+        needs[name.replace("_", " ")] = value if isinstance(value, str) else json.dumps(value)
+    if sequence.preferred:
+        needs["preferred"] = f"{sequence.preferred:%d %b %H:%M} UTC"
+    if sequence.nights is not None or sequence.first_night is not None:
+        first = f"from {sequence.first_night}" if sequence.first_night else "from the first"
+        needs["nights"] = first if sequence.nights is None else f"{sequence.nights} {first}"
+    if sequence.after_id is not None:
+        least = f"{(sequence.min_gap_s or 0.0) / 3600:.1f}"
+        most = "" if sequence.max_gap_s is None else f" to {sequence.max_gap_s / 3600:.1f}"
+        needs["follows"] = f"sequence {sequence.after_id} by {least}{most} h"
     return needs
 
 
