@@ -12,6 +12,8 @@ import numpy as np
 from astropy.coordinates import AltAz, SkyCoord, get_body, solar_system_ephemeris
 from astropy.time import Time
 
+# astropy is told there never to reach for the network
+import instruments.clock  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from pyros_kernel.scheduling.earth import Floats
 from pyros_kernel.scheduling.sky import Sky
 

@@ -69,6 +69,8 @@ def blocks_of_row(row: Mapping[str, Any], line: int, sky: Sky) -> list[Block]:
 
 def _block_of_row(given: Mapping[str, Any], line: int, sky: Sky) -> Block:
     limits: dict[str, Any] = {field: number(given, column) for column, field in _NUMBERS.items() if column in given}
+    if "priority" not in given and "value" not in given:
+        limits["priority"] = 1.0  # what is worth nothing is not placed
     limits |= {column: str(given[column]) for column in _WORDS if column in given}
     if "max_airmass" in given:
         x = number(given, "max_airmass")

@@ -24,7 +24,8 @@ def series(block: Block, count: int, least_s: float, greatest_s: float = float("
         raise ValueError(f"block {block.id}: no series of {count} at most {greatest_s:g} s apart")
     out = [block]
     for k in range(2, count + 1):
-        out.append(replace(block, id=f"{block.id}/{k}", after=out[-1].id, gap_s=(least_s, greatest_s)))
+        name = f"{block.name} {k}/{count}" if block.name else ""
+        out.append(replace(block, id=f"{block.id}/{k}", after=out[-1].id, gap_s=(least_s, greatest_s), name=name))
     return out
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import astropy.units as u
 import numpy as np
@@ -244,3 +248,31 @@ def test_ten_thousand_requests(spm: Sky) -> None:
     assert len(made.placed) > 40
     assert plan([], spm, Transition(), start_unix_s=night.dusk_unix_s, end_unix_s=night.dawn_unix_s).placed == ()
     assert Search().iterations > 0
+
+
+def test_a_list_on_the_command_line_alone(tmp_path: Path) -> None:
+    """In a process of its own: nothing else has told astropy to leave the network alone."""
+    (tmp_path / "l.csv").write_text(
+        "name,id,ra,dec,duration_s,repeats,min_gap_s,max_gap_s,hour_angle_h,phase,local_time,body,first_night\n"
+        "V1,V1,04:00:00,+30:00:00,300,3,1800,3600,-3 3,,,,\n"
+        "T,T,04:20:00,+25:00:00,600,,,,,86400 2026-11-23T08:00:00 0.95 0.05,,,\n"
+        "L,L,05:00:00,+25:00:00,600,,,,,,22:00 23:00 America/Tijuana,,\n"
+        "S,S,,,600,,,,,,,saturn,\n"
+        "Bad,Bad,05:00:00,+25:00:00,600,,,,9,,,,\n"
+        "Later,Later,05:00:00,+25:00:00,600,,,,,,,,2026-12-24\n"
+    )
+    own = "from pyros_kernel.scheduling.cli import schedule; schedule()"
+    asked = ["--site", "SPM", "--night", "2026-11-22", "--requests", str(tmp_path / "l.csv"), "--iterations", "4"]
+    ran = subprocess.run(
+        [sys.executable, "-c", own, *asked, "--out", str(tmp_path / "o.json")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert [line.split(":")[1] for line in ran.stderr.splitlines()] == ["6", "7"]
+    answer = json.loads((tmp_path / "o.json").read_text())
+    assert {p["id"] for p in answer["placed"]} == {"V1", "V1/2", "V1/3", "T", "L", "S"}
+    at = {p["id"]: p["start_unix_s"] for p in answer["placed"]}
+    assert 1800.0 <= at["V1/2"] - at["V1"] <= 3600.0
+    assert datetime.fromtimestamp(at["L"], ZoneInfo("America/Tijuana")).hour == 22
