@@ -121,6 +121,7 @@ class Started:
 
     def close(self) -> None:
         """End what runs, park, close, stop agents and simulators, close the store, give the data directory back."""
+        self.services.store.ending.set()  # who waits for a store that is away must not hold this up
         self.closing.close()
 
     def wait_ready(self) -> None:

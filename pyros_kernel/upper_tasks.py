@@ -7,6 +7,7 @@ nothing from above.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +37,18 @@ def system_pause(reason: str = "by a task") -> str:
 def execute_sequence(self: Any, sequence_id: int) -> str:
     """Observe a sequence: point, focus, centre, then its albums in parallel; gives its status."""
     from pyros_kernel.recipes.of_night import carry_out
+    from pyros_kernel.store import SequenceStatus
+    from pyros_kernel.store.patience import AWAY, patiently
     from pyros_kernel.tasks.context import services
     from pyros_kernel.tasks.ending import after_sequence
 
     here = services()
-    status = carry_out(sequence_id, here, self.cancellation, ByTask())
+    try:
+        status = carry_out(sequence_id, here, self.cancellation, ByTask())
+    except AWAY:
+        left = partial(after_sequence, sequence_id, SequenceStatus.INTERRUPTED, here, left_open=True)
+        patiently(f"what follows sequence {sequence_id}", left)
+        raise
     if status is None:
         after_sequence(sequence_id, None, here)
         raise RuntimeError(f"sequence {sequence_id} ended by a defect: see the worker's log")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
@@ -107,7 +108,7 @@ class Course:
         if ended is None:
             return
         try:
-            after_sequence(ended.sequence_id, ended.outcome, self._services)
+            after_sequence(ended.sequence_id, ended.outcome, self._services, left_open=ended.left_open)
         except AWAY:
             raise  # the row still says that it executes: the next look puts it back
         except Exception:
@@ -120,12 +121,17 @@ class Course:
         if self._goes_on() and (ended.is_alert or ended.outcome is not SequenceStatus.EXECUTED):
             self.agenda.ask(f"after sequence {ended.sequence_id}: {ended.outcome or 'a defect'}")
 
-    def stop(self, reason: str) -> None:
-        """Stop what runs, and put it away."""
+    def stop(self, reason: str, unless: Callable[[], bool] = lambda: False) -> None:
+        """Stop what runs, and put it away.
+
+        :param unless: tells that closing can't wait for its last words any longer
+        """
         if self.running is None:
             return
-        if not self.running.stop(reason, _STOP_REAL_S):
-            logger.error("sequence %d did not end within %.0f s: %s", self.running.sequence_id, _STOP_REAL_S, reason)
+        began_s = time.monotonic()
+        if not self.running.stop(reason, _STOP_REAL_S, unless):
+            waited_s = time.monotonic() - began_s
+            logger.error("sequence %d did not end within %.0f s: %s", self.running.sequence_id, waited_s, reason)
             return
         self.take_end()
 

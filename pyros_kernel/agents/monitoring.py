@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
+from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
@@ -20,7 +23,8 @@ _POLL_REAL_S = (0.15, 1.0)  # … but not shorter nor longer than this in real s
 _SELDOM_REAL_S = 0.5  # what moves seldom, and decides about nothing, is not asked more often than this
 _SELDOM = (DeviceKind.FILTER_WHEEL, DeviceKind.FOCUSER, DeviceKind.ROTATOR)
 _KEEP_S = 60.0  # observatory seconds between two rows of history …
-_SAVE_LOG_REAL_S = 2.0
+_SAVE_REAL_S = 1.0
+_WAITING = 20_000  # rows that wait for a store that is away: hours
 _KEEP_REAL_S = 1.0  # … and real seconds, so that a fast clock doesn't fill the store
 
 
@@ -31,6 +35,8 @@ class Monitoring(Agent):
         super().__init__(Agent.MONITORING, config=config, clock=services.clock)
         self._services = services
         self._kept: dict[str, tuple[float, bool, bool]] = {}  # device → (kept at, was answering, was safe)
+        self._unsaved: deque[Callable[[], DeviceStatus | Weather]] = deque(maxlen=_WAITING)
+        self._saving = threading.Lock()
 
     def work(self) -> None:
         """Start the polls."""
@@ -39,11 +45,22 @@ class Monitoring(Agent):
         for name, member in self._services.devices.members.items():
             every_s = max(period, _SELDOM_REAL_S) if member.row.kind in _SELDOM else period
             self.every(every_s, partial(self._poll, name), name=f"poll-{name}")
-        self.every(_SAVE_LOG_REAL_S, lambda: self._services.logbook.save(self._services.store), name="save-log")
+        self.every(_SAVE_REAL_S, self._save, name="save")
 
     def shutdown(self) -> None:
-        """Save the last lines of the log."""
-        self._services.logbook.save(self._services.store)
+        """Save what is left."""
+        self._save()
+
+    def _save(self) -> None:
+        """Write history and log; both stay if the store is away.  The polls don't wait for it: readings stay fresh."""
+        with self._saving:
+            if rows := list(self._unsaved):
+                with self._services.store.session() as session:
+                    session.add_all(make() for make in rows)
+                for row in rows:
+                    if self._unsaved[0] is row:  # the oldest are dropped when there are too many
+                        self._unsaved.popleft()
+            self._services.logbook.save(self._services.store)
 
     def _poll(self, name: str) -> None:
         state = self._services.devices.refresh(name)
@@ -61,17 +78,11 @@ class Monitoring(Agent):
     def _keep(self, name: str, state: object | None, now_s: float) -> None:
         now = datetime.fromtimestamp(now_s, UTC)
         member = self._services.devices.members[name]
-        with self._services.store.session() as session:
-            plain = {"error": member.error} if state is None else describe.plain(state)
-            session.add(DeviceStatus(device_id=member.row.id, time=now, connected=state is not None, state=plain))
-            if isinstance(state, PlcState):
-                verdict = self._services.safety.verdict()
-                session.add(
-                    Weather(
-                        time=now,
-                        source=name,
-                        readings=plain,
-                        safe=verdict.safe,
-                        reason="" if verdict.safe else str(verdict),
-                    )
-                )
+        plain = {"error": member.error} if state is None else describe.plain(state)
+        here = state is not None
+        device_id = member.row.id
+        self._unsaved.append(lambda: DeviceStatus(device_id=device_id, time=now, connected=here, state=plain))
+        if isinstance(state, PlcState):
+            verdict = self._services.safety.verdict()
+            safe, reason = verdict.safe, "" if verdict.safe else str(verdict)
+            self._unsaved.append(lambda: Weather(time=now, source=name, readings=plain, safe=safe, reason=reason))

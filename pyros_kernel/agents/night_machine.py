@@ -14,13 +14,14 @@ from instruments import InstrumentError, Shutter
 from pyros_kernel.agents.config import AgentConfig
 from pyros_kernel.agents.course import Course
 from pyros_kernel.agents.enclosure import Enclosure
+from pyros_kernel.agents.night_record import NightRecord
 from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.recipes.of_night import take_calibrations
 from pyros_kernel.services import Services
 from pyros_kernel.store import Night, NightStatus
 from pyros_kernel.store.night import PAUSED_BY_HAND
-from pyros_kernel.store.patience import AWAY
+from pyros_kernel.store.patience import AWAY, patiently
 from pyros_kernel.tasks.ending import end_night
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class NightMachine:
         self.enclosure = Enclosure(services, stopping)
         self._stopping = stopping
         self._calibration = Cancellation()
+        self._record = NightRecord(services)
         self.status, self.reason = NightStatus.CLOSED, "the night's machine has not begun"
         self._begun = False
 
@@ -70,6 +72,7 @@ class NightMachine:
                 if not self._begun:
                     self._begin()
                 self.step()
+                self._record.write()
             except InstrumentError as error:
                 logger.error("night: %s", error)
             except Exception:  # the night must go on, or at least close; the log has the defect
@@ -80,6 +83,9 @@ class NightMachine:
             self.wake.wait(_REST_REAL_S if at_rest else _STEP_REAL_S)
             self.wake.clear()
         self._go_down()
+
+    def _must_close(self) -> bool:
+        return not self.services.safety.verdict().safe and not self.enclosure.shut
 
     def _close_if_unsafe(self) -> None:
         """Close whatever else fails: a step that ends early, as when the store is away, may never come to it."""
@@ -168,7 +174,7 @@ class NightMachine:
             return
         if hold := self.hold():
             if hold.startswith(_HELD):
-                self.course.stop(hold)
+                self.course.stop(hold, self._must_close)
             else:
                 self.course.let_go(hold)  # its last words to the store must not hold up the closing
             self._become(NightStatus.PAUSED, hold)
@@ -201,7 +207,7 @@ class NightMachine:
         if self.wishes.observe and not self._dawned:
             return False
         why = "dawn" if self.wishes.observe else self.wishes.stop_reason
-        self.course.stop(why)
+        self.course.stop(why, self._must_close)
         self._become(NightStatus.CLOSING, why)
         return True
 
@@ -229,22 +235,23 @@ class NightMachine:
     def _finish(self, status: NightStatus) -> None:
         self.wishes.end()
         self._become(status, self.reason)
-        end_night(services=self.services)
+        ending = self.services.store.ending
+        patiently("the night's end", self._record.write_now, ending)
+        patiently("the night's report", lambda: end_night(services=self.services), ending)
         self.wishes.ended.set()
 
     def _become(self, status: NightStatus, reason: str) -> None:
-        with self.services.store.session() as session:
-            session.get_one(Night, self.services.night_id).become(status, reason)
+        """Go on to another state, whether the store hears of it now or later: closing waits for nobody."""
         self.status, self.reason = status, reason
+        self._record.note(status, reason)
         if status is not NightStatus.OBSERVING:
             self.course.forget_alert()
         logger.info("night: %s%s", status, f": {reason}" if reason else "")
 
     def _say(self, reason: str) -> None:
         if reason != self.reason:
-            with self.services.store.session() as session:
-                session.get_one(Night, self.services.night_id).reason = reason
             self.reason = reason
+            self._record.note(self.status, reason)
             if reason:
                 logger.info("night: %s: %s", self.status, reason)
 
@@ -252,13 +259,14 @@ class NightMachine:
         started = time.monotonic()
         self._calibration.set("the observatory goes down")
         try:
-            self.course.stop("the observatory goes down")
+            self.course.stop("the observatory goes down", self._must_close)
         except AWAY:
             logger.exception("what ran can't be put back now: the next start does it")  # closing comes first
         if not self.wishes.lost and self.enclosure.shutter is not Shutter.CLOSED:
             self.enclosure.close_up("the observatory goes down")
+        self._note_down()
         try:
-            self._note_down()
+            self._record.write_now()
         except AWAY:
             logger.exception("the night's state can't be written now: the next start finds it unfinished")
         self.course.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 
@@ -12,8 +13,11 @@ from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.recipes.of_night import carry_out
 from pyros_kernel.services import Services
 from pyros_kernel.store import SequenceStatus
+from pyros_kernel.store.patience import AWAY
 
 logger = logging.getLogger(__name__)
+
+_LOOK_REAL_S = 0.1
 
 
 class Running:
@@ -34,6 +38,8 @@ class Running:
         self.is_alert = slew is not None
         self.cancelled = Cancellation()
         self.outcome: SequenceStatus | None = None
+        self.left_open = False
+        """Whether the store was away for so long that its row may say that it executes still."""
         self._thread = threading.Thread(
             target=self._run,
             args=(services, analysis, on_end, slew),
@@ -47,13 +53,16 @@ class Running:
         """Whether it has ended."""
         return not self._thread.is_alive()
 
-    def stop(self, reason: str, timeout_s: float) -> bool:
+    def stop(self, reason: str, timeout_s: float, unless: Callable[[], bool] = lambda: False) -> bool:
         """Cancel it and wait.
 
+        :param unless: tells that something else can't wait any longer
         :return: whether it has ended within ``timeout_s`` real seconds
         """
         self.cancelled.set(reason)
-        self._thread.join(timeout_s)
+        end_s = time.monotonic() + timeout_s
+        while not self.ended and time.monotonic() < end_s and not unless():
+            self._thread.join(_LOOK_REAL_S)
         return self.ended
 
     def _run(
@@ -65,6 +74,9 @@ class Running:
     ) -> None:
         try:
             self.outcome = carry_out(self.sequence_id, services, self.cancelled, analysis, slew)
+        except AWAY:
+            logger.exception("sequence %d ended while the store was away", self.sequence_id)
+            self.outcome, self.left_open = SequenceStatus.INTERRUPTED, True
         except Exception:  # a defect in one sequence must not end the night; the log has it
             logger.exception("sequence %d ended by a defect", self.sequence_id)
         finally:

@@ -42,10 +42,14 @@ class Ledger:
 
     def done(self, name: str) -> tuple[bool, Any]:
         """Tell whether a step is done, and its result."""
-        with self._store.session(read_only=True) as session:
-            step = session.scalar(_step(self.run_id, name))
-            found = step is not None and step.status is StepStatus.DONE
-            return found, step.result if step is not None and found else None
+
+        def read() -> tuple[bool, Any]:
+            with self._store.session(read_only=True) as session:
+                step = session.scalar(_step(self.run_id, name))
+                found = step is not None and step.status is StepStatus.DONE
+                return found, step.result if step is not None and found else None
+
+        return patiently(f"a look at step {name!r}", read, self._store.ending)
 
     def begin(self, name: str) -> None:
         """Write that a step begins, for the first time or again."""
@@ -106,7 +110,7 @@ class Ledger:
             with self._store.session() as session:
                 write(session)
 
-        patiently(what, once)
+        patiently(what, once, self._store.ending)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.unix_s(), UTC)

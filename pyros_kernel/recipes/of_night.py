@@ -12,6 +12,7 @@ from pyros_kernel.recipes.standard import observe_sequence, take_bias, take_dark
 from pyros_kernel.recipes.standard.sequence import PUT_BACK
 from pyros_kernel.services import Services
 from pyros_kernel.store import Channel, SequenceStatus
+from pyros_kernel.store.patience import AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +29,14 @@ def carry_out(
     :param slew: to its target, if it is under way already: an alert's
     :return: EXECUTED, INTERRUPTED (cancelled, or not possible now; its images are kept) or FAILED; CANCELLED if it was
         withdrawn before it began; None if it ended by a defect, which is in the log
+    :raises sqlalchemy.exc.OperationalError: or another of :data:`~pyros_kernel.store.patience.AWAY`, if the store was
+        away for so long that its row may say that it executes still
     """
     outcome = observe_sequence.run_for_night(services, {"sequence": sequence_id}, cancelled, analysis, slew)
     if outcome.error is None:
         return SequenceStatus(outcome.result["status"])
+    if isinstance(outcome.error, AWAY):
+        raise outcome.error
     if outcome.defect:
         return None
     return SequenceStatus.INTERRUPTED if isinstance(outcome.error, PUT_BACK) else SequenceStatus.FAILED

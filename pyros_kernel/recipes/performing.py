@@ -14,7 +14,8 @@ from pyros_kernel.images import ArchiveError
 from pyros_kernel.recipes.core import Core
 from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted, Refused
 from pyros_kernel.recipes.steps import Steps
-from pyros_kernel.store import RecipeStatus, StoreError
+from pyros_kernel.store import RecipeStatus
+from pyros_kernel.store.patience import AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ class Outcome:
     @property
     def defect(self) -> bool:
         """Whether it ended by a defect: neither by its own end, nor by what sky, hardware or people do."""
-        return self.error is not None and not isinstance(self.error, (*_EXPECTED, RecipeAborted, RecipeInterrupted))
+        known = (*_EXPECTED, *AWAY, RecipeAborted, RecipeInterrupted)
+        return self.error is not None and not isinstance(self.error, known)
 
     def give(self) -> Any:
         """Give the result, or raise what ended it."""
@@ -52,10 +54,13 @@ def perform(core: Core, work: Callable[[Steps], Any]) -> Outcome:
     try:
         core.say(f"{outcome.state}" + (f": {outcome.reason}" if outcome.reason else ""))
         core.ledger.become(outcome.state, outcome.reason, outcome.result)
-        core.loan.give_back()
-    except StoreError as gone:
+    except AWAY as gone:
         logger.warning("recipe %s: its end can't be written down: %s", core.name, gone)
-    except RecipeInterrupted as gone:
+    except Exception:  # as below
+        logger.exception("recipe %s: its end could not be written down", core.name)
+    try:
+        core.loan.give_back()
+    except (RecipeInterrupted, *AWAY) as gone:
         logger.warning("recipe %s: %s", core.name, gone)
     except Exception:  # whoever waits must be told all the same, and the log has it
         logger.exception("recipe %s could not give the telescope back", core.name)
@@ -71,6 +76,9 @@ def _outcome(core: Core, work: Callable[[Steps], Any]) -> Outcome:
         return Outcome(RecipeStatus.ABORTED, str(aborted), error=aborted)
     except RecipeInterrupted as stopped:
         return Outcome(RecipeStatus.INTERRUPTED, str(stopped), error=stopped)
+    except AWAY as away:
+        logger.warning("recipe %s: the store is away for too long: %s", core.name, away)
+        return Outcome(RecipeStatus.INTERRUPTED, "the store is away", error=away)
     except _EXPECTED as error:
         return Outcome(RecipeStatus.FAILED, str(error), error=error)
     except Exception as error:  # a defect of the recipe must reach whoever waits, and the log

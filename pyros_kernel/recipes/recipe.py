@@ -24,9 +24,11 @@ from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.timeline import Timeline
 from pyros_kernel.services import Services
 from pyros_kernel.store import Store
-from pyros_kernel.store.patience import patiently
+from pyros_kernel.store.patience import LONGEST_REAL_S, Ending, patiently
 
 logger = logging.getLogger(__name__)
+
+_BY_HAND_REAL_S = 15.0  # somebody waits at the prompt, and can try again
 
 
 class Recipe:
@@ -79,7 +81,8 @@ class Recipe:
         """Start it; as :meth:`start`, with what only a queue or a rehearsal gives."""
         services = host if isinstance(host, Services) else host.services
         read = self.read(arguments, services.store)
-        ledger = self._take_up(services, read, run_id=run_id, alone=self.needs is not Needs.NOTHING)
+        alone = self.needs is not Needs.NOTHING
+        ledger = self._take_up(services, read, services.store.ending, _BY_HAND_REAL_S, run_id=run_id, alone=alone)
         core = Core(self.name, services, ledger, self._loan(host, services), rehearsing=rehearsing)
         return RecipeRun(self.name, core, lambda steps: self.function(steps, **read))
 
@@ -99,17 +102,21 @@ class Recipe:
         :raises BadArgument: naming the argument and what would do
         """
         read = self.read(arguments, services.store)
-        ledger = self._take_up(services, read, of_night=True)
+        ledger = self._take_up(services, read, cancelled, LONGEST_REAL_S, of_night=True)
         core = Core(self.name, services, ledger, Free(), analysis=analysis, slew=slew)
         # Before whoever cancels goes on: their slew must not be followed by one of this run.
         with cancelled.telling(lambda: core.interrupt(cancelled.reason)):
             return perform(core, lambda steps: self.function(steps, **read))
 
-    def _take_up(self, services: Services, read: Mapping[str, Any], **how: Any) -> Ledger:
+    def _take_up(
+        self, services: Services, read: Mapping[str, Any], ending: Ending, longest_real_s: float, **how: Any
+    ) -> Ledger:
         plain = {name: to_json(value) for name, value in read.items()}
         return patiently(
             f"the start of recipe {self.name}",
             lambda: take_up(services.store, services.clock, name=self.name, source=self.source, arguments=plain, **how),
+            ending,
+            longest_real_s,
         )
 
     def rehearse(self, host: Host | Services | None = None, **arguments: Any) -> Timeline:

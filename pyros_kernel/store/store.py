@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from pyros_kernel.store import schema
 from pyros_kernel.store.base import Base
 from pyros_kernel.store.engine import make_engine, reader, shown
-from pyros_kernel.store.errors import StoreError
+from pyros_kernel.store.errors import StoreClosed, StoreError
 
 CLOSE_DEADLINE_S = 5.0
 
@@ -31,6 +31,8 @@ class Store:
         self._engine = engine
         self._reader = reader(engine)
         self._closed = False
+        self.ending = threading.Event()
+        """Set by its owner, who is about to close it: nobody waits for it any more as for one that comes back."""
         self._open_sessions = 0
         self._changed = threading.Condition()
         self._thread = threading.local()
@@ -73,7 +75,8 @@ class Store:
         Keep it short: one writer at a time is let into a SQLite database, from its first line to its last.
 
         :param read_only: read a consistent picture without waiting for a writer; changes are thrown away
-        :raises StoreError: if the store is closed, or this thread is already inside a writing session
+        :raises StoreClosed: if the store is closed
+        :raises StoreError: if this thread is already inside a writing session
         """
         self._enter(read_only)
         try:
@@ -108,7 +111,7 @@ class Store:
             raise StoreError("a writing session inside another of the same thread would wait for itself")
         with self._changed:
             if self._closed:
-                raise StoreError(f"the store {self.url} is closed")
+                raise StoreClosed(f"the store {self.url} is closed")
             self._open_sessions += 1
         if not read_only:
             self._thread.writing = True
@@ -133,6 +136,7 @@ class Store:
 
     def close(self) -> None:
         """Refuse new sessions, let the open ones end (for a few seconds), and let go of the database."""
+        self.ending.set()
         deadline = time.monotonic() + CLOSE_DEADLINE_S
         with self._changed:
             self._closed = True

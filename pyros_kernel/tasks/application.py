@@ -153,15 +153,17 @@ class PyrosCelery(Celery):
         if row is None:
             return False
         task = self.tasks.get(row.name)
-        again = ledger.bury(uuid, rerun=bool(getattr(task, "rerun", False)), why=why)
+        state = ledger.bury(uuid, rerun=bool(getattr(task, "rerun", False)), why=why)
+        if state is None:
+            return False
         logger.warning("task %s %s: %s (%s)", row.name, uuid, why, row.worker)
-        put_right = getattr(task, "put_right", None)
-        if not again and row.state in ledger.RUNNING:
-            if put_right is not None:
-                arguments, named, _ = row.message["body"]
-                put_right(*arguments, **named)
-            cast("Any", self.backend).end_what_follows(row.message, f"{row.name} before it was lost: {why}")
-        return again
+        if state in ledger.WAITING:
+            return True
+        if (put_right := getattr(task, "put_right", None)) is not None:
+            arguments, named, _ = row.message["body"]
+            put_right(*arguments, **named)
+        cast("Any", self.backend).end_what_follows(row.message, f"{row.name} before it was lost: {why}")
+        return False
 
     def use(self, settings: Settings | None) -> None:
         """Work for an observatory: its store, its data directory, its broker.

@@ -23,14 +23,19 @@ _OUTCOMES = {
 }
 
 
-def after_sequence(sequence_id: int, outcome: SequenceStatus | None, services: Services) -> None:
+def after_sequence(
+    sequence_id: int, outcome: SequenceStatus | None, services: Services, *, left_open: bool = False
+) -> None:
     """Put an interrupted sequence back among the observable ones, and tell its alert how it ended.
 
     :param outcome: None if it ended by a defect
+    :param left_open: whether its row may say that it executes only because nothing else could be written
     """
     with services.store.session() as session:
         sequence = session.get_one(Sequence, sequence_id)
-        if outcome is None and sequence.status is SequenceStatus.EXECUTING:
+        if sequence.status is SequenceStatus.EXECUTING and left_open:
+            _interrupt(sequence, "the store was away when it ended")
+        elif sequence.status is SequenceStatus.EXECUTING and outcome is None:
             sequence.become(SequenceStatus.FAILED, "it ended by a defect: see the log")
         ended = sequence.status
         if ended is SequenceStatus.INTERRUPTED:
@@ -44,17 +49,24 @@ def after_sequence(sequence_id: int, outcome: SequenceStatus | None, services: S
                 alert.become(_OUTCOMES[ended], sequence.reason)
 
 
-def put_back(store: Store, sequence_id: int, why: str) -> None:
-    """Put back a sequence that says it executes though nobody executes it; its images are kept."""
+def put_back(store: Store, sequence_id: int, why: str, chain: str = "") -> None:
+    """Put back a sequence that says it executes though nobody executes it; its images are kept.
+
+    :param chain: of tasks, that observed it, or something else if empty; what another one began since is left alone
+    """
     with store.session() as session:
         sequence = session.get_one(Sequence, sequence_id)
-        if sequence.status is not SequenceStatus.EXECUTING:
+        if sequence.status is not SequenceStatus.EXECUTING or sequence.chain != chain:
             return
-        sequence.become(SequenceStatus.INTERRUPTED, why)
+        _interrupt(sequence, why)
         after_interruption(sequence)
-        for plan in (p for album in sequence.albums for p in album.plans if p.status is PlanStatus.EXECUTING):
-            plan.become(PlanStatus.INTERRUPTED, why)
     logger.warning("sequence %d is to be scheduled again: %s", sequence_id, why)
+
+
+def _interrupt(sequence: Sequence, why: str) -> None:
+    sequence.become(SequenceStatus.INTERRUPTED, why)
+    for plan in (p for album in sequence.albums for p in album.plans if p.status is PlanStatus.EXECUTING):
+        plan.become(PlanStatus.INTERRUPTED, why)
 
 
 def end_night(*, services: Services) -> None:

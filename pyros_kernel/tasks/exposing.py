@@ -155,6 +155,7 @@ def take_frame(
         image = patiently(
             f"the row of {path.name}",
             lambda: services.archive.add(frame, context, services.store, path, complete=complete),
+            services.store.ending,
         )
         if complete and kind is FrameKind.LIGHT:
             check_frame(

@@ -24,12 +24,12 @@ def scheduling(reason: str = "asked for", night_id: int | None = None, start_uni
     return schedule_night(here.night_id if night_id is None else night_id, begin_s, reason, services=here)
 
 
-def put_sequence_back(_task: Any, sequence_id: int) -> None:
+def put_sequence_back(_task: Any, sequence_id: int, chain: str = "") -> None:
     """Put right what a dead worker left of a sequence."""
     from pyros_kernel.tasks.ending import put_back
     from pyros_kernel.tasks.place import store
 
-    put_back(store(), sequence_id, "its worker died")
+    put_back(store(), sequence_id, "its worker died", chain)
 
 
 def _end_plan(_task: Any, plan_id: int) -> None:

@@ -145,19 +145,20 @@ def wish_to_end(uuid: str) -> str | None:
     return found.reason or "revoked" if found is not None and found.abort else None
 
 
-def bury(uuid: str, *, rerun: bool, why: str) -> bool:
+def bury(uuid: str, *, rerun: bool, why: str) -> str | None:
     """Decide about a running task whose worker died.
 
-    :return: whether it is to be published again
+    :return: its state from now on: PENDING, if it is to be published again; None if somebody decided before
     """
     with place.session() as session:
         row = _row(session, uuid)
         if row is None or row.state not in RUNNING:
-            return False
+            return None
         if row.abort:
             _end(row, "REVOKED", row.reason)
-            return False
-        return _may_run_again(row, rerun, why)
+        else:
+            _may_run_again(row, rerun, why)
+        return row.state
 
 
 def give_back(uuid: str) -> None:

@@ -12,8 +12,6 @@ from sqlalchemy.orm import Session
 from pyros_kernel.settings import Settings
 from pyros_kernel.store import Store
 
-PATIENCE_REAL_S = 300.0  # how long a task waits for the store before it is given up
-
 # Held while this process uses the database for a task's row, and while it forks: a worker's main process forks the
 # one that runs tasks from a thread, and SQLite's own locks, if another thread held them then, would never be free.
 _guard = threading.RLock()

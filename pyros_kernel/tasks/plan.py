@@ -47,7 +47,9 @@ def plan_under_way(
     :param upto: so many of its images are wanted now; all if left out.  A plan that needs more is left INTERRUPTED
     :return: None if there is nothing to do, or no camera to do it with
     """
-    begun = patiently(f"the start of plan {plan_id}", lambda: _begin(plan_id, services, pointing, upto))
+    begun = patiently(
+        f"the start of plan {plan_id}", lambda: _begin(plan_id, services, pointing, upto), services.store.ending
+    )
     if begun is None:
         yield None
         return
@@ -121,7 +123,7 @@ def _end(plan_id: int, status: PlanStatus, reason: str, services: Services) -> N
         with services.store.session() as session:
             session.get_one(Plan, plan_id).become(status, reason)
 
-    patiently(f"the end of plan {plan_id}", end)
+    patiently(f"the end of plan {plan_id}", end, services.store.ending)
 
 
 def _alert_of(plan: Plan):

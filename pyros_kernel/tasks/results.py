@@ -16,7 +16,7 @@ from celery.exceptions import TaskRevokedError
 from celery.exceptions import TimeoutError as NotInTime
 
 from pyros_kernel.store.patience import AWAY, patiently
-from pyros_kernel.tasks import ledger, place
+from pyros_kernel.tasks import ledger
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,6 @@ class StoreBackend(BaseBackend):
         patiently(
             f"the end of task {task_id}",
             lambda: ledger.end(task_id, state, result=kept, traceback=text, reason=reason),
-            place.PATIENCE_REAL_S,
         )
 
     def _bury(self, task_id: str) -> None:

@@ -16,10 +16,13 @@ from pyros_kernel.store.patience import patiently
 logger = logging.getLogger(__name__)
 
 
-def begin(sequence: Sequence, services: Services) -> SkyCoord:
-    """Move a sequence to EXECUTING, and its request with it; give its target."""
+def begin(sequence: Sequence, services: Services, chain: str = "") -> SkyCoord:
+    """Move a sequence to EXECUTING, and its request with it; give its target.
+
+    :param chain: of tasks, that observes it; empty if something else does
+    """
     sequence.become(SequenceStatus.EXECUTING)
-    sequence.started, sequence.ended = _now(services), None
+    sequence.started, sequence.ended, sequence.chain = _now(services), None, chain
     if sequence.request.status is RequestStatus.SUBMITTED:
         sequence.request.become(RequestStatus.EXECUTING)
     logger.info("sequence %s: started", sequence.name)
@@ -49,7 +52,7 @@ def finish(sequence_id: int, status: SequenceStatus, reason: str, services: Serv
             _settle(sequence.request, session)
             return sequence.name
 
-    name = patiently(f"the end of sequence {sequence_id}", end)
+    name = patiently(f"the end of sequence {sequence_id}", end, services.store.ending)
     logger.log(
         logging.WARNING if status is SequenceStatus.FAILED else logging.INFO,
         "sequence %s: %s, %s",

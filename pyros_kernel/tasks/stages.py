@@ -1,13 +1,15 @@
 """A sequence as a chain of tasks: slew, then the plans of both channels side by side, then its end.
 
 ``sequence_chain(42, store).apply_async()``.  Each image is analysed by a task that its plan sends.  A sequence that
-says EXECUTING has the telescope: the slew of the next chain waits for its end.
+says EXECUTING has the telescope: the slew of the next chain waits for its end.  The sequence says which chain began it:
+the last words of a chain that broke may come when another one observes it already, and must not end that one.
 """
 # pyright: reportUntypedFunctionDecorator=false
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from celery import chain, group
 
@@ -15,7 +17,7 @@ from pyros_kernel.tasks.application import app
 from pyros_kernel.tasks.kinds import put_sequence_back
 
 if TYPE_CHECKING:
-    from pyros_kernel.store import Store
+    from pyros_kernel.store import Sequence, Store
 
 _BUSY_REAL_S = 1.0
 
@@ -36,17 +38,25 @@ def sequence_chain(sequence_id: int, store: Store) -> Any:
     if not plans:
         raise ValueError(f"sequence {sequence_id} has no plans: there is nothing to observe")
     tasks = {Channel.VIS: "execute_plan_vis", Channel.NIR: "execute_plan_nir"}
-    if_lost = _part("give_up_sequence", sequence_id)
+    # Not Celery's root id: the error link of parallel parts has another one.
+    key = uuid4().hex
+    if_lost = _part("give_up_sequence", sequence_id, key)
     return chain(
-        _part("slew", sequence_id).set(link_error=[if_lost]),
+        _part("slew", sequence_id, key).set(link_error=[if_lost]),
         group(_part(tasks[channel], plan_id) for channel, plan_id in plans),
-        app.signature("end_sequence", (sequence_id,)).set(link_error=[if_lost]),
+        app.signature("end_sequence", (sequence_id, key)).set(link_error=[if_lost]),
     )
 
 
-def _part(task: str, key: int) -> Any:
-    """Make a part that takes its own argument, and not what the part before it gave."""
-    return app.signature(task, (key,), immutable=True)
+def _part(task: str, *arguments: Any) -> Any:
+    """Make a part that takes its own arguments, and not what the part before it gave."""
+    return app.signature(task, arguments, immutable=True)
+
+
+def _is_observed(sequence: Sequence, by_chain: str) -> bool:
+    from pyros_kernel.store import SequenceStatus
+
+    return sequence.status is SequenceStatus.EXECUTING and sequence.chain == by_chain
 
 
 @app.task(
@@ -58,7 +68,7 @@ def _part(task: str, key: int) -> Any:
     put_right=put_sequence_back,
     max_retries=None,
 )
-def slew(self: Any, sequence_id: int) -> None:
+def slew(self: Any, sequence_id: int, chain_key: str) -> None:
     """Begin a sequence of a chain: bring telescope and dome to its target; waits while another one executes."""
     from sqlalchemy import select
 
@@ -74,37 +84,37 @@ def slew(self: Any, sequence_id: int) -> None:
     with here.store.session() as session:
         other = select(Sequence.id).where(Sequence.status == SequenceStatus.EXECUTING, Sequence.id != sequence_id)
         busy = session.scalar(other.limit(1)) is not None
-        target = None if busy else begin(session.get_one(Sequence, sequence_id), here)
+        target = None if busy else begin(session.get_one(Sequence, sequence_id), here, chain_key)
     if target is None:
         raise self.retry(countdown=_BUSY_REAL_S)
     try:
         point(target, here, self.cancellation)
     except (WorkCancelled, OperationAborted) as stopped:
-        put_back(here.store, sequence_id, str(stopped))
+        put_back(here.store, sequence_id, str(stopped), chain_key)
         raise
 
 
 @app.task(name="end_sequence", goes_to="sequence_q", rerun=True)
-def end_sequence(taken: list[int], sequence_id: int) -> str:
+def end_sequence(taken: list[int], sequence_id: int, chain_key: str) -> str:
     """End a sequence of a chain whose plans have ended; gives its status."""
-    from pyros_kernel.store import Sequence, SequenceStatus
+    from pyros_kernel.store import Sequence
     from pyros_kernel.tasks.context import services
     from pyros_kernel.tasks.ending import after_sequence
     from pyros_kernel.tasks.sequence import finish, outcome_of
 
     here = services()
     with here.store.session(read_only=True) as session:
-        status = session.get_one(Sequence, sequence_id).status
-    if status is not SequenceStatus.EXECUTING:
-        return status.value  # it was ended before: this runs again
+        sequence = session.get_one(Sequence, sequence_id)
+        if not _is_observed(sequence, chain_key):
+            return sequence.status.value  # it was ended before: this runs again
     status, reason = outcome_of(sum(taken))
     finish(sequence_id, status, reason, here)
     after_sequence(sequence_id, status, here)
     return status.value
 
 
-@app.task(name="give_up_sequence", goes_to="sequence_q", rerun=True)
-def give_up_sequence(sequence_id: int) -> str:
+@app.task(name="give_up_sequence", goes_to="sequence_q", rerun=True, bind=True)  # unbound, Celery would call it at once
+def give_up_sequence(_self: Any, sequence_id: int, chain_key: str) -> str:
     """End a sequence whose chain broke: FAILED if an instrument failed, else put back; gives its status."""
     from sqlalchemy import select
 
@@ -115,13 +125,13 @@ def give_up_sequence(sequence_id: int) -> str:
 
     here = services()
     with here.store.session(read_only=True) as session:
-        status = session.get_one(Sequence, sequence_id).status
+        sequence = session.get_one(Sequence, sequence_id)
+        if not _is_observed(sequence, chain_key):
+            return sequence.status.value
         of_it = select(Plan).join(Album).where(Album.sequence_id == sequence_id, Plan.status == PlanStatus.FAILED)
         failed = session.scalars(of_it).first()
-    if status is not SequenceStatus.EXECUTING:
-        return status.value
     if failed is None:
-        put_back(here.store, sequence_id, "a part of its chain was revoked or lost")
+        put_back(here.store, sequence_id, "a part of its chain was revoked or lost", chain_key)
         return SequenceStatus.OBSERVABLE.value
     finish(sequence_id, SequenceStatus.FAILED, failed.reason, here)
     after_sequence(sequence_id, SequenceStatus.FAILED, here)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from typing import Any, ClassVar
 
 import celery
@@ -15,13 +14,10 @@ from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.store.patience import patiently
 from pyros_kernel.tasks import ledger
 from pyros_kernel.tasks.abort import STOPPED, TaskAborted, Watch
-from pyros_kernel.tasks.place import PATIENCE_REAL_S
 from pyros_kernel.tasks.queue_lock import QueueLock
 
 _BUSY_REAL_S = 10.0
 _AGAIN_REAL_S = 2.0
-
-_patiently = partial(patiently, longest_real_s=PATIENCE_REAL_S)
 
 _watch: Watch | None = None
 _held: list[QueueLock] = []
@@ -53,7 +49,7 @@ class PyrosTask(celery.Task):
             return self.run(*args, **kwargs)
         uuid = str(self.request.id)
         lock = QueueLock(f"queue:{self.request.delivery_info.get('routing_key') or self.goes_to}")
-        if not _patiently(f"the turn of task {uuid}", lambda: lock.acquire(_BUSY_REAL_S)):
+        if not patiently(f"the turn of task {uuid}", lambda: lock.acquire(_BUSY_REAL_S)):
             raise self.retry(countdown=_AGAIN_REAL_S, max_retries=None)
         _held.append(lock)  # until the result is written: see _let_go
         if why_not := self._claim(uuid):
@@ -83,7 +79,7 @@ class PyrosTask(celery.Task):
             again, tried = tried, True
             return ledger.claim(uuid, self.request.retries or 0, holder, rerun=self.rerun, again=again)
 
-        return _patiently(f"the claim of task {uuid}", claim)
+        return patiently(f"the claim of task {uuid}", claim)
 
     def _ended(self, uuid: str, reason: str, result: Any = None) -> None:
         """Write that a task that was told to end has ended.
@@ -91,9 +87,9 @@ class PyrosTask(celery.Task):
         :raises Ignore: always, as there is no more to be done
         """
         if reason == STOPPED and self.rerun:
-            _patiently(f"the return of task {uuid}", lambda: ledger.give_back(uuid))
+            patiently(f"the return of task {uuid}", lambda: ledger.give_back(uuid))
         else:
-            _patiently(f"the end of task {uuid}", lambda: ledger.end(uuid, "REVOKED", result=result, reason=reason))
+            patiently(f"the end of task {uuid}", lambda: ledger.end(uuid, "REVOKED", result=result, reason=reason))
             row = ledger.read(uuid)
             self.backend.end_what_follows({} if row is None else row.message, reason)
         raise Ignore(reason)

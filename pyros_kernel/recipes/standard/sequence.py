@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from astropy import units as u
@@ -53,7 +54,12 @@ def observe_sequence(
     """
     services = steps.services
     steps.ready()  # from here on nobody else executes it
-    asked = patiently(f"the start of sequence {sequence}", lambda: _begin(sequence, services))
+    tries = count()
+    asked = patiently(
+        f"the start of sequence {sequence}",
+        lambda: _begin(sequence, services, again=next(tries) > 0),
+        steps.cancelled,
+    )
     if asked is None:
         return {"status": SequenceStatus.CANCELLED.value, "images": []}
     try:
@@ -92,8 +98,11 @@ class _Asked:
         return sum(images for plans in self.albums.values() for _, images in plans)
 
 
-def _begin(sequence_id: int, services: Services) -> _Asked | None:
-    """Note that it runs; None if it was withdrawn."""
+def _begin(sequence_id: int, services: Services, *, again: bool) -> _Asked | None:
+    """Note that it runs; None if it was withdrawn.
+
+    :param again: whether this was tried a moment ago, and may have been noted though the answer was lost
+    """
     with services.store.session() as session:
         sequence = session.get(Sequence, sequence_id)
         if sequence is None:
@@ -102,7 +111,8 @@ def _begin(sequence_id: int, services: Services) -> _Asked | None:
             return None
         if sequence.status is SequenceStatus.OBSERVABLE:
             sequence.become(SequenceStatus.PLANNED, "asked for by hand")
-        if sequence.status is not SequenceStatus.PLANNED:
+        mine = again and sequence.status is SequenceStatus.EXECUTING
+        if sequence.status is not SequenceStatus.PLANNED and not mine:
             raise Refused(f"sequence {sequence.name} is {sequence.status}: it can't be observed")
         begin(sequence, services)
         plans = {album.channel: album.plans for album in sequence.albums if album.plans}
@@ -158,4 +168,5 @@ def _take_plans(steps: Steps, plans: list[tuple[int, int]], aimed: Target, share
 
 def _end(sequence_id: int, status: SequenceStatus, reason: str, services: Services) -> None:
     finish(sequence_id, status, reason, services)
-    after_sequence(sequence_id, status, services)
+    what = f"what follows sequence {sequence_id}"
+    patiently(what, lambda: after_sequence(sequence_id, status, services), services.store.ending)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,8 @@ from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.clock import ManualClock
 from pyros_kernel.images import ArchiveError, BadFrame, ImageArchive, ImageContext
 from pyros_kernel.images.spare import bring_back, spare_archive
-from pyros_kernel.store import Image, Night, Site, Store
+from pyros_kernel.store import Image, Night, Site, Store, patience
+from pyros_kernel.store.errors import StoreClosed
 from pyros_kernel.store.patience import patiently
 from pyros_kernel.tasks.exposing import bring_filter, take_frame
 
@@ -359,3 +361,27 @@ def test_a_store_that_is_away_is_waited_for_but_not_for_ever() -> None:
 
     with pytest.raises(OperationalError):
         patiently("this", never, longest_real_s=0.3)
+
+
+def test_whoever_waits_for_a_store_ends_with_its_owner(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "LAST_REAL_S", 0.3)
+    tried = threading.Event()
+
+    def never() -> None:
+        tried.set()
+        raise OperationalError("UPDATE", {}, OSError("server closed the connection"))
+
+    with ThreadPoolExecutor(2) as pool:
+        waits = pool.submit(patiently, "this", never, store.ending)
+        assert tried.wait(5)
+        store.ending.set()
+        with pytest.raises(OperationalError):
+            waits.result(timeout=10)
+        store.close()
+
+        def closed() -> None:
+            with store.session():
+                pass
+
+        with pytest.raises(StoreClosed):
+            pool.submit(patiently, "this", closed).result(timeout=10)

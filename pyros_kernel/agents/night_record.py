@@ -1,0 +1,56 @@
+"""What the store is told of the night's state: all of it, in order, at once or when the store is back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+
+from pyros_kernel.services import Services
+from pyros_kernel.store import IllegalTransition, Night, NightStatus
+from pyros_kernel.store.patience import AWAY
+
+logger = logging.getLogger(__name__)
+
+_AGAIN_REAL_S = 2.0  # between two tries while the store is away: each may take seconds
+
+
+class NightRecord:
+    """Write down what the night's machine becomes; what the store can't take now waits for its turn."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._unwritten: deque[tuple[NightStatus, str]] = deque()
+        self._next_s = 0.0
+
+    def note(self, status: NightStatus, reason: str) -> None:
+        """Write a state with its reason, and what waited before it; never raises because the store is away."""
+        if self._unwritten and self._unwritten[-1][0] is status:
+            self._unwritten.pop()  # only its reason is another one
+        self._unwritten.append((status, reason))
+        self.write()
+
+    def write(self) -> None:
+        """Write what waits, if anything does and it is time for another try."""
+        if not self._unwritten or time.monotonic() < self._next_s:
+            return
+        try:
+            self.write_now()
+        except AWAY as error:
+            self._next_s = time.monotonic() + _AGAIN_REAL_S
+            logger.warning("the night's state is written down later, the store is away: %s", error)
+
+    def write_now(self) -> None:
+        """Write what waits.
+
+        :raises sqlalchemy.exc.OperationalError: or another of :data:`~pyros_kernel.store.patience.AWAY`
+        """
+        while self._unwritten:
+            status, reason = self._unwritten[0]
+            try:
+                with self._services.store.session() as session:
+                    session.get_one(Night, self._services.night_id).become(status, reason)
+            except IllegalTransition:  # what follows must not wait for it for ever
+                logger.exception("the store did not take that the night is %s", status)
+            self._unwritten.popleft()
+        self._next_s = 0.0

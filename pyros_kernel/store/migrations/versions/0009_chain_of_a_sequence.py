@@ -1,0 +1,19 @@
+"""Which chain of tasks observes a sequence."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Widen the table; no chain is known of what was observed before."""
+    op.add_column("sequence", sa.Column("chain", sa.String(32), nullable=False, server_default=""))
+
+
+def downgrade() -> None:
+    """Take it back."""
+    op.drop_column("sequence", "chain")
