@@ -42,8 +42,12 @@ class Agent:
     WATCHER: Final = names.WATCHER
     SHUTDOWN: Final = names.SHUTDOWN
 
+    silent_s: float = 4.0
+    """Real seconds after which a running action that gives no sign of life counts as hung: it neither computes, nor
+    is inside a session of the store or sends a message, nor says ``sign()``."""
     hang_s: float = 4.0
-    """Real seconds after which a running action counts as hung; raise it for an agent whose actions take longer."""
+    """Real seconds after which a running action counts as hung whatever signs it gives; raise it for an agent whose
+    actions take longer."""
     slow_work_s: float = 5.0
     """Real seconds after which a ``work()`` that has not returned is logged."""
     stop_s: float = 5.0
@@ -108,7 +112,7 @@ class Agent:
     @property
     def state(self) -> str:
         """The agent's state: starting, running, busy, failed, hung or stopped."""
-        return self._record.state(self.hang_s, self.stop_s)
+        return self._record.state(self.silent_s, self.hang_s, self.stop_s)
 
     @property
     def told_to_stop(self) -> bool:
@@ -125,17 +129,15 @@ class Agent:
         if action is None or time.monotonic() - action[1] < _LATE_S:
             return ""
         limit_s = self.stop_s if action[0] == state.SHUTTING_DOWN else self.hang_s
-        return f"is in {action[0]} for more than {_LATE_S:g} s (replaced after {limit_s:g} s)"
+        return f"is in {action[0]} for more than {_LATE_S:g} s (replaced after {limit_s:g} s, or when it falls silent)"
 
     def trouble(self) -> str:
         """Tell why the agent must be replaced, in words; empty if it need not be."""
+        if why := self._record.hangs(self.silent_s, self.hang_s, self.stop_s):
+            return why
         now = self.state
         if now == state.FAILED:
             return f"died: {self._record.last_error}"
-        if now == state.HUNG:
-            action = self._record.action
-            limit_s = self.stop_s if action and action[0] == state.SHUTTING_DOWN else self.hang_s
-            return f"hangs in {action[0] if action else 'an action'} for more than {limit_s:g} s"
         if now != state.STOPPED and self._life.receiver_age_s > _SILENT_S:
             return f"has not looked at the network for {self._life.receiver_age_s:.0f} s"
         self._looped, rate = self._pace.loop()

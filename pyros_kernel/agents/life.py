@@ -16,6 +16,7 @@ from pyros_kernel.agents.inbox import Inbox
 from pyros_kernel.agents.message import Message, Reply
 from pyros_kernel.agents.periodic import Periodic
 from pyros_kernel.agents.receiver import Receiver
+from pyros_kernel.signs import Signs
 
 _HELPERS_END_S = 2.0
 
@@ -123,6 +124,7 @@ class Life:
 
     def _run(self) -> None:
         self._identity.assume()
+        self._record.signs = signs = Signs()
         with self._lock:
             for helper in self._helpers:
                 helper.start()
@@ -138,6 +140,7 @@ class Life:
                 self._record.note_error(error)
         finally:
             self._finish(failed)
+            signs.end()
 
     def _finish(self, failed: bool) -> None:
         if self._identity.abandoned.is_set():

@@ -23,6 +23,7 @@ from pyros_kernel.progress import Progress
 from pyros_kernel.scheduling import Block, observable
 from pyros_kernel.scheduling.sequences import Overheads, duration_s, images_taken
 from pyros_kernel.services import Services
+from pyros_kernel.signs import sign
 from pyros_kernel.store import Alert, AlertStatus, NightStatus, Sequence
 from pyros_kernel.tasks.cuts import through_cuts
 from pyros_kernel.tasks.pointing import start_slew
@@ -50,7 +51,7 @@ class Majordome(Agent):
     """
 
     stop_s = _END_REAL_S + 5.0
-    hang_s = 30.0  # it waits for instruments; its successor would close the dome first
+    hang_s = 30.0  # it waits for instruments and the store; its successor closes the dome first
 
     MSG_OBSERVE = "Observe"
     MSG_PAUSE = "Pause"
@@ -133,6 +134,7 @@ class Majordome(Agent):
         if self.machine.course.running is not None:
             self.machine.course.running.cancelled.set(reason)
         for member in self._services.devices.members.values():
+            sign()  # a mute device takes seconds
             try:
                 if member.usable:
                     member.instrument.abort(reason)
@@ -180,6 +182,7 @@ class Majordome(Agent):
             return
         deadline_s = time.monotonic() + _AWAY_REAL_S
         while self.machine.course.running is interrupted and time.monotonic() < deadline_s:
+            sign()
             self.machine.wake.set()
             self.stopping.wait(0.01)
 

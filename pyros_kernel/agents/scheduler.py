@@ -12,6 +12,7 @@ from pyros_kernel.agents.errors import NotDelivered, Refused
 from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.sender import Sender
 from pyros_kernel.scheduling.tonight import Happened
+from pyros_kernel.signs import sign
 from pyros_kernel.tasks.scheduling import (
     STABILITY,
     SchedulingServices,
@@ -60,7 +61,7 @@ class Scheduler(Agent):
         start_s = max(now_s, float(asked.get("start_unix_s", now_s)))  # it may have waited for its turn
         reason = str(asked.get("reason", f"asked by {message.sender}"))
         if asked.get("anew"):
-            self._tell(schedule_night(night_id, start_s, reason, services=self._services, stop=self.stopping.is_set))
+            self._tell(schedule_night(night_id, start_s, reason, services=self._services, stop=self._over))
             return
         happened = Happened(_id(asked, "alert"), _id(asked, "pinned"))
         schedule_id = reschedule_night(
@@ -76,9 +77,13 @@ class Scheduler(Agent):
             if better_id != schedule_id:
                 self._tell(better_id)
 
+    def _over(self) -> bool:
+        sign()
+        return self.stopping.is_set()
+
     def _wanted(self) -> bool:
         """Whether something else is to be done."""
-        return self.stopping.is_set() or len(self._inbox) > 0
+        return self._over() or len(self._inbox) > 0
 
     def _tell(self, schedule_id: int) -> None:
         try:

@@ -16,6 +16,7 @@ from pyros_kernel.agents.errors import NotDelivered, Refused
 from pyros_kernel.agents.identity import sender_name
 from pyros_kernel.agents.message import BadMessage, Message, Reply, new_id
 from pyros_kernel.agents.transport import answers, dial
+from pyros_kernel.signs import sign
 
 _AGAIN_S = 0.25  # a message without an answer is said again
 _PROBE_S = 0.2
@@ -80,6 +81,7 @@ def exchange(address: Address, message: Message, timeout_s: float) -> Reply:
     """
     data = message.encode()
     began_s = time.monotonic()
+    sign(timeout_s + _PROBE_S)
     connection, era = _pool.borrow(address)
     reply = None
     try:
@@ -89,6 +91,7 @@ def exchange(address: Address, message: Message, timeout_s: float) -> Reply:
                 connection.send(data, zmq.NOBLOCK)
             reply = _reply_to(message.id, connection, time.monotonic() + min(left_s, _AGAIN_S))
     finally:
+        sign()
         if reply is None:
             # Never used again: what it still holds must not arrive after we gave up.
             connection.close()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyros_kernel.clock import Clock
+from pyros_kernel.signs import Signs
 
 STARTING = "starting"
 RUNNING = "running"
@@ -29,6 +30,7 @@ class Record:
     :param since_s: observatory time of its start, unix seconds UTC
     :param action: the message whose action runs, and the reading of ``time.monotonic()`` when it began
     :param last_message_s: observatory time of the last message, unix seconds UTC
+    :param signs: of life, of its thread
     """
 
     clock: Clock
@@ -41,6 +43,7 @@ class Record:
     errors: int = 0
     last_error: str = ""
     restarts: int = 0
+    signs: Signs | None = None
 
     def enter(self, phase: str) -> None:
         """Note a new phase."""
@@ -52,17 +55,33 @@ class Record:
         self.errors += 1
         self.last_error = f"{type(error).__name__}: {error}"
 
-    def state(self, hang_s: float, stop_s: float) -> str:
+    def state(self, silent_s: float, hang_s: float, stop_s: float) -> str:
         """Tell the state: starting, running, busy, failed, hung or stopped.
 
-        :param hang_s: real seconds after which a running action counts as hung
+        :param silent_s: real seconds without a sign of life after which a running action counts as hung
+        :param hang_s: real seconds after which it does whatever signs it gives
         :param stop_s: real seconds after which its end counts as hung
         """
+        return HUNG if self.hangs(silent_s, hang_s, stop_s) else self._calm()
+
+    def hangs(self, silent_s: float, hang_s: float, stop_s: float) -> str:
+        """Tell in words why its action counts as hung; empty if it doesn't."""
         action = self.action
         if self.phase != RUNNING or action is None:
-            return self.phase
+            return ""
+        lasts_s = time.monotonic() - action[1]
         limit_s = stop_s if action[0] == SHUTTING_DOWN else hang_s
-        return HUNG if time.monotonic() - action[1] > limit_s else BUSY
+        if lasts_s > limit_s:
+            return f"hangs in {action[0]} for more than {limit_s:g} s"
+        if action[0] != SHUTTING_DOWN and min(lasts_s, self._silent_s()) > silent_s:
+            return f"hangs in {action[0]}: no sign of life for more than {silent_s:g} s"
+        return ""
+
+    def _calm(self) -> str:
+        return BUSY if self.phase == RUNNING and self.action is not None else self.phase
+
+    def _silent_s(self) -> float:
+        return 0.0 if self.signs is None else self.signs.silent_s()
 
     def inherit(self, older: Record) -> None:
         """Take over the counters of the agent that this one replaces."""

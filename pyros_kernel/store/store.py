@@ -12,12 +12,14 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from pyros_kernel.signs import sign
 from pyros_kernel.store import schema
 from pyros_kernel.store.base import Base
 from pyros_kernel.store.engine import make_engine, reader, shown
 from pyros_kernel.store.errors import StoreClosed, StoreError
 
 CLOSE_DEADLINE_S = 5.0
+_LONGEST_WAIT_S = 30.0  # the time limits of connections and locks are below it
 
 
 class Store:
@@ -115,8 +117,10 @@ class Store:
             self._open_sessions += 1
         if not read_only:
             self._thread.writing = True
+        sign(_LONGEST_WAIT_S)
 
     def _leave(self, read_only: bool) -> None:
+        sign()
         if not read_only:
             self._thread.writing = False
         with self._changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -19,6 +20,8 @@ from pyros_kernel.agents import (
     UnknownAgent,
     Watcher,
 )
+from pyros_kernel.signs import sign
+from pyros_kernel.store import Store
 
 Until = Callable[..., None]
 
@@ -162,9 +165,49 @@ def test_a_looping_agent_is_replaced_without_what_it_loops_in(host: AgentHost, s
     until(lambda: "scheduler plays" in stage.log)
 
 
+@pytest.mark.parametrize("how", ["says so", "computes", "waits for the store", "is silent"])
+def test_what_takes_long_is_replaced_once_it_gives_no_sign_of_life(
+    config: AgentConfig, stage: Stage, until: Until, store: Store, how: str
+) -> None:
+    class Slow(Actor):
+        hang_s, silent_s = 600.0, 0.3
+
+        def hang(self) -> None:
+            end_s = time.monotonic() + 1.0
+            while how == "says so" and time.monotonic() < end_s:
+                sign()
+                self.stage.hold.wait(0.01)
+            while how == "computes" and time.monotonic() < end_s:
+                pass
+            if how == "waits for the store":
+                with store.session(read_only=True):
+                    self.stage.hold.wait(1.0)
+            self.stage.log.append("silent from now on")
+            self.stage.hold.wait(20)
+
+    host = AgentHost(
+        {Agent.MAJORDOME: lambda: Slow(Agent.MAJORDOME, stage), Agent.WATCHER: lambda: Watcher(host, look_s=0.02)},
+        policy=QUICK,
+        look_s=0.02,
+    )
+    host.start_all()
+    Sender.send_to(Agent.MAJORDOME, "Hang")
+    until(lambda: state(host, Agent.MAJORDOME) == ("running", 1))
+    assert stage.log.index("silent from now on") < stage.log.index("majordome off")
+    why, done = (incident.what for incident in host.incidents)
+    assert why == "hangs in Hang: no sign of life for more than 0.3 s; to be restarted in 0.02 s"
+    assert done == "restarted"
+    stage.hold.set()
+    assert host.stop_all() == ()
+
+
 def test_what_takes_long_is_told_before_it_counts_as_hung(config: AgentConfig, stage: Stage, until: Until) -> None:
     class Slow(Actor):
         hang_s = 600.0
+
+        def hang(self) -> None:
+            while not self.stage.hold.wait(0.5):
+                sign()
 
     host = AgentHost(
         {Agent.MAJORDOME: lambda: Slow(Agent.MAJORDOME, stage), Agent.WATCHER: lambda: Watcher(host, look_s=0.1)}
@@ -172,7 +215,9 @@ def test_what_takes_long_is_told_before_it_counts_as_hung(config: AgentConfig, s
     host.start_all()
     Sender.send_to(Agent.MAJORDOME, "Hang")
     until(lambda: bool(host.incidents))
-    assert [i.what for i in host.incidents] == ["is in Hang for more than 4 s (replaced after 600 s)"]
+    assert [i.what for i in host.incidents] == [
+        "is in Hang for more than 4 s (replaced after 600 s, or when it falls silent)"
+    ]
     assert state(host, Agent.MAJORDOME) == ("busy", 0)
     stage.hold.set()
     assert host.stop_all() == ()
@@ -229,6 +274,7 @@ def test_an_agent_told_to_stop_stays_stopped_even_if_it_hangs(host: AgentHost, s
     host.start_all()
     Sender.send_to(Agent.SCHEDULER, Agent.SHUTDOWN)
     Sender.send_to(Agent.MAJORDOME, "Hang")
+    until(lambda: state(host, Agent.MAJORDOME)[0] in {"busy", "hung"})
     Sender.send_to(Agent.MAJORDOME, Agent.SHUTDOWN)
     until(lambda: state(host, Agent.MAJORDOME) == ("stopped", 0))
     until(lambda: state(host, Agent.SCHEDULER) == ("stopped", 0))
