@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-# A dead link is seen after 1.8 s at the latest: quiet, a beat, silent, and another beat.
-BEAT_S = 0.1
-_QUIET_S = 0.4
+BEAT_S = 0.1  # between two looks of who can't wait for the time that look() names
+# A dead link is seen after 1.8 s: quiet, then silent.  A device that is asked every second how it is gets no more than
+# one heartbeat in between.
+_QUIET_S = 0.55
 _SILENT_S = 1.2
+_LATE_S = 0.3
 
 
 class Pulse:
@@ -19,27 +21,32 @@ class Pulse:
 
     def __init__(self, ask: Callable[[], object]) -> None:
         self._ask = ask
-        self._heard_s = self._looked_s = time.monotonic()
+        self._heard_s = time.monotonic()
+        self._look_s = self._heard_s + _QUIET_S  # when to look next
         self._asked_s: float | None = None
 
     def heard(self) -> None:
         """Take note of a sign of life."""
-        self._heard_s = self._looked_s = time.monotonic()
+        self._heard_s = time.monotonic()
         self._asked_s = None
 
-    def look(self) -> None:
+    def look(self) -> float:
         """Ask, or give up.
 
+        :return: real seconds until it is time for the next look; earlier ones do no harm
         :raises TimeoutError: if the other side did not answer the heartbeat
         """
         now = time.monotonic()
-        slept, self._looked_s = now - self._looked_s > 4 * BEAT_S, now
+        slept = now > self._look_s + _LATE_S
         if slept:
             # This process did not run for a while: the other side may have spoken, and must not be blamed.
             self._heard_s, self._asked_s = now, None
         elif self._asked_s is not None:
-            if now - self._asked_s > _SILENT_S:
+            if now - self._asked_s >= _SILENT_S:
                 raise TimeoutError(f"silent for {now - self._heard_s:.1f} s, even to a heartbeat")
-        elif now - self._heard_s > _QUIET_S:
+        elif now - self._heard_s >= _QUIET_S:
             self._asked_s = now
             self._ask()
+        next_s = self._heard_s + _QUIET_S if self._asked_s is None else self._asked_s + _SILENT_S
+        self._look_s = max(next_s, now)
+        return self._look_s - now

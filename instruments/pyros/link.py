@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from instruments.errors import InstrumentError, NotConnected, ProtocolError, Rejected, Timeout
-from instruments.pulse import BEAT_S, Pulse
+from instruments.pulse import Pulse
 from instruments.pyros.answer import Answer, parse_answer
 from instruments.pyros.grammar import GrammarError, grammar
 from instruments.pyros.line import Command, command, format_command
@@ -140,7 +140,7 @@ class LineLink:
     def _read(self, link: socket.socket) -> None:
         why = "the device closed the link"
         pulse = Pulse(self._send_heartbeat)
-        stream = LineStream(link, pulse.look, BEAT_S)
+        stream = LineStream(link, pulse.look)
         try:
             while line := stream.readline(_MAX_ANSWER_BYTES):
                 if not line.endswith(b"\n"):

@@ -14,16 +14,16 @@ class LineStream:
     """Read from a socket, and call somebody regularly while nothing comes, or no end of it.
 
     :param link: the connected socket
-    :param beat: called about every ``beat_s`` from the thread that reads; may raise OSError to end the reading
-    :param beat_s: real seconds
+    :param beat: called from the thread that reads, says in how many real seconds to call it again; may raise OSError to
+        end the reading
     """
 
-    def __init__(self, link: socket.socket, beat: Callable[[], None], beat_s: float) -> None:
-        self._link, self._beat, self._beat_s = link, beat, beat_s
+    def __init__(self, link: socket.socket, beat: Callable[[], float]) -> None:
+        self._link, self._beat = link, beat
         self._poll = select.poll()
         self._poll.register(link, select.POLLIN)
         self._buffer = bytearray()
-        self._next_s = time.monotonic() + beat_s
+        self._next_s = time.monotonic() + beat()
 
     def readline(self, limit: int) -> bytes:
         """Read a line with its newline; less than a line where the link ends, or after ``limit`` bytes.
@@ -58,8 +58,7 @@ class LineStream:
             left_s = self._next_s - time.monotonic()
             ready = self._poll.poll(max(left_s, 0.0) * 1000)
             if self._next_s <= time.monotonic():
-                self._next_s = time.monotonic() + self._beat_s
-                self._beat()
+                self._next_s = time.monotonic() + self._beat()
             if ready:
                 data = self._link.recv(_CHUNK)
                 self._buffer += data

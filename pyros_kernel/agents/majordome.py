@@ -31,7 +31,7 @@ from pyros_kernel.tasks.pointing import start_slew
 logger = logging.getLogger(__name__)
 
 _HERE: dict[Address, Majordome] = {}  # those of this process, by where they listen
-_PROGRESS_REAL_S, _PROGRESS_AT_REST_REAL_S = 0.5, 2.0
+_PROGRESS_REAL_S, _PROGRESS_AT_REST_REAL_S = 0.5, 10.0  # at rest only its time changes
 _AWAY_REAL_S = 10.0  # an interrupted sequence ends within a read-out
 _END_REAL_S = 120.0  # parking and closing at shutdown may take this long
 
@@ -77,7 +77,7 @@ class Majordome(Agent):
         self.machine = NightMachine(services, wishes, self.stopping, config)
         self._moving = threading.Lock()  # held while something is decided about the telescope and sent to it
         self._pointed: dict[int, _Pointed] = {}
-        self._told_s = 0.0
+        self._told, self._told_s = (self.machine.status, ""), 0.0
         self._thread_of_night = threading.Thread(target=self.machine.run, name="pyros-night", daemon=True)
 
     def work(self) -> None:
@@ -87,7 +87,9 @@ class Majordome(Agent):
         self.every(_PROGRESS_REAL_S, self._tell_progress, name="progress")
 
     def _tell_progress(self) -> None:
-        if not self._wishes.observe and time.monotonic() - self._told_s < _PROGRESS_AT_REST_REAL_S:
+        told, self._told = self._told, (self.machine.status, self.machine.reason)
+        at_rest = told == self._told and not self._wishes.observe
+        if at_rest and time.monotonic() - self._told_s < _PROGRESS_AT_REST_REAL_S:
             return
         self._told_s = time.monotonic()
         Progress.of(self._services).write(self._services.settings.data)

@@ -11,6 +11,8 @@ import logging
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,6 +28,15 @@ ABORT = signal.SIGRTMIN + 1
 STOPPED = "the workers were stopped"
 _LOOK_REAL_S = 0.1
 _IDLE_REAL_S = 2.0
+_KEPT_REAL_S = 10.0
+
+
+_at_rest: set[Callable[[], None]] = set()
+
+
+def at_rest(let_go: Callable[[], None]) -> None:
+    """Have something called, from another thread, whenever no task came to this process for some seconds."""
+    _at_rest.add(let_go)
 
 
 class TaskAborted(BaseException):
@@ -39,6 +50,7 @@ class Watch:
     """Watch over the tasks of this process, one after the other; make it in the main thread."""
 
     def __init__(self) -> None:
+        self._idle_since_s: float | None = None  # None: nothing to let go of
         self._parent = os.getppid()
         self._main = threading.main_thread().ident or 0
         self._guard = threading.Lock()
@@ -67,7 +79,7 @@ class Watch:
         """It has ended."""
         self._began.clear()
         with self._guard:
-            self._running = None
+            self._running, self._idle_since_s = None, time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGTERM, self._terminate)
 
@@ -104,6 +116,7 @@ class Watch:
                     os._exit(1)
             running = self._running
             if running is None:
+                self._rest()
                 continue
             try:
                 wish = ledger.wish_to_end(running[0])
@@ -113,3 +126,14 @@ class Watch:
             if wish is not None and running is self._running:
                 self.abort(wish)
             threading.Event().wait(_LOOK_REAL_S)
+
+    def _rest(self) -> None:
+        """Let go of what only tasks need, once none came for a while."""
+        if self._idle_since_s is None or time.monotonic() - self._idle_since_s < _KEPT_REAL_S:
+            return
+        self._idle_since_s = None
+        for let_go in list(_at_rest):
+            try:
+                let_go()
+            except Exception:  # the watch goes on
+                logger.exception("letting go of what tasks used failed")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -28,6 +29,7 @@ from pyros_kernel.settings import Settings
 from pyros_kernel.simulation import SimulatorsAway, SimulatorsElsewhere, find_simulators
 from pyros_kernel.store import Device, Night, Site, Store
 from pyros_kernel.tasks import place
+from pyros_kernel.tasks.abort import at_rest
 
 logger = logging.getLogger(__name__)
 
@@ -112,9 +114,18 @@ class _Opened:
         self.finder = Finder()
         self.context: Context | None = None
         self.services: Services | None = None
+        self.lock = threading.Lock()
 
 
 _opened = _Opened()
+
+
+def let_go() -> None:
+    """Close this worker's links; its next task that needs instruments opens them again."""
+    with _opened.lock:
+        if _opened.services is not None:
+            _opened.services.devices.disconnect()
+            _opened.services = None
 
 
 def services() -> Services:
@@ -125,13 +136,15 @@ def services() -> Services:
     """
     settings = place.settings()
     context = _opened.finder.find(settings, place.store())
-    if _opened.services is None or context != _opened.context:
-        if _opened.services is not None:
-            _opened.services.devices.disconnect()
-        _opened.services, _opened.context = open_for(settings, place.store(), context), context
-    for name in _opened.services.devices.members:
-        _opened.services.devices.refresh(name)
-    return _opened.services
+    with _opened.lock:
+        if _opened.services is None or context != _opened.context:
+            if _opened.services is not None:
+                _opened.services.devices.disconnect()
+            _opened.services, _opened.context = open_for(settings, place.store(), context), context
+            at_rest(let_go)
+        for name in _opened.services.devices.members:
+            _opened.services.devices.refresh(name)
+        return _opened.services
 
 
 def open_for(settings: Settings, store: Store, context: Context | None) -> Services:

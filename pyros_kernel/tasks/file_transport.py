@@ -29,7 +29,7 @@ from pyros_kernel.tasks.spool import Spool
 SCHEME = "pyros"
 TRANSPORT_ALIASES[SCHEME] = "pyros_kernel.tasks.file_transport:Transport"
 
-_LOOK_REAL_S = 1.0  # arrivals are told at once; this finds what a network file system doesn't tell
+_LOOK_REAL_S = 2.0  # arrivals are told at once; this finds what a network file system doesn't tell
 _RECOVER_REAL_S = 2.0
 
 _open: weakref.WeakSet[Transport] = weakref.WeakSet()
