@@ -35,7 +35,7 @@ _at_rest: set[Callable[[], None]] = set()
 
 
 def at_rest(let_go: Callable[[], None]) -> None:
-    """Have something called, from another thread, whenever no task came to this process for some seconds."""
+    """Have something called, while no task runs, whenever none came to this process for some seconds."""
     _at_rest.add(let_go)
 
 
@@ -128,12 +128,14 @@ class Watch:
             threading.Event().wait(_LOOK_REAL_S)
 
     def _rest(self) -> None:
-        """Let go of what only tasks need, once none came for a while."""
-        if self._idle_since_s is None or time.monotonic() - self._idle_since_s < _KEPT_REAL_S:
-            return
-        self._idle_since_s = None
-        for let_go in list(_at_rest):
-            try:
-                let_go()
-            except Exception:  # the watch goes on
-                logger.exception("letting go of what tasks used failed")
+        """Let go of what only tasks need, once none came for a while; one that comes now waits for that."""
+        with self._guard:
+            since_s = self._idle_since_s
+            if self._running is not None or since_s is None or time.monotonic() - since_s < _KEPT_REAL_S:
+                return
+            self._idle_since_s = None
+            for let_go in list(_at_rest):
+                try:
+                    let_go()
+                except Exception:  # the watch goes on
+                    logger.exception("letting go of what tasks used failed")

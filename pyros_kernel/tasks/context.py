@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -114,7 +113,6 @@ class _Opened:
         self.finder = Finder()
         self.context: Context | None = None
         self.services: Services | None = None
-        self.lock = threading.Lock()
 
 
 _opened = _Opened()
@@ -122,10 +120,8 @@ _opened = _Opened()
 
 def let_go() -> None:
     """Close this worker's links; its next task that needs instruments opens them again."""
-    with _opened.lock:
-        if _opened.services is not None:
-            _opened.services.devices.disconnect()
-            _opened.services = None
+    if _opened.services is not None:
+        _opened.services.devices.disconnect()
 
 
 def services() -> Services:
@@ -136,15 +132,13 @@ def services() -> Services:
     """
     settings = place.settings()
     context = _opened.finder.find(settings, place.store())
-    with _opened.lock:
-        if _opened.services is None or context != _opened.context:
-            if _opened.services is not None:
-                _opened.services.devices.disconnect()
-            _opened.services, _opened.context = open_for(settings, place.store(), context), context
-            at_rest(let_go)
-        for name in _opened.services.devices.members:
-            _opened.services.devices.refresh(name)
-        return _opened.services
+    if _opened.services is None or context != _opened.context:
+        let_go()
+        _opened.services, _opened.context = open_for(settings, place.store(), context), context
+        at_rest(let_go)
+    for name in _opened.services.devices.members:
+        _opened.services.devices.refresh(name)
+    return _opened.services
 
 
 def open_for(settings: Settings, store: Store, context: Context | None) -> Services:
