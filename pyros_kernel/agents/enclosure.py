@@ -12,6 +12,7 @@ from instruments import InstrumentError, Motion, Operation, OperationAborted, Sh
 from pyros_kernel.devices import Missing
 from pyros_kernel.safety import Unsafe
 from pyros_kernel.services import Services
+from pyros_kernel.signs import sign
 
 logger = logging.getLogger(__name__)
 
@@ -138,6 +139,7 @@ class Enclosure:
 
         operation.add_done_callback(end)
         while not ended.wait(_LOOK_REAL_S):
+            sign()
             if why := stop():
                 return why
         operation.wait(0)

@@ -104,6 +104,10 @@ class Majordome(Agent):
         if self._thread_of_night.is_alive():
             logger.error("the night's machine did not stop within %.0f s", _END_REAL_S)
 
+    def late(self) -> str:
+        """Tell what it, or the night's machine, has been doing for long; empty if nothing."""
+        return super().late() or self.machine.late()
+
     def observe(self) -> None:
         """Begin the night, or go on with it."""
         self._wishes.begin()

@@ -19,6 +19,7 @@ from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.recipes.of_night import take_calibrations
 from pyros_kernel.services import Services
+from pyros_kernel.signs import Signs, sign
 from pyros_kernel.store import Night, NightStatus
 from pyros_kernel.store.night import PAUSED_BY_HAND
 from pyros_kernel.store.patience import AWAY, patiently
@@ -30,6 +31,7 @@ _STEP_REAL_S, _REST_REAL_S = 0.05, 0.5  # commands wake it
 # The mirror takes the outside temperature, and the sky is bright enough for flats: the Sun stands at some -4°.
 _OPEN_BEFORE_DUSK_S = 4200.0
 _AFTER_DEFECT_REAL_S = 0.5  # a step that fails is tried again, but does not fill the log
+_SILENT_REAL_S, _SILENT_CALIBRATING_REAL_S = 60.0, 900.0  # a step waits for the dome, a calibration for its exposures
 _HELD = "paused"  # how a hold begins that doesn't close the dome
 
 
@@ -52,6 +54,7 @@ class NightMachine:
         self._record = NightRecord(services)
         self.status, self.reason = NightStatus.CLOSED, "the night's machine has not begun"
         self._begun = False
+        self._signs: Signs | None = None
 
     def run(self) -> None:
         """Step until the observatory goes down; then stop what runs, and close.
@@ -61,18 +64,30 @@ class NightMachine:
         while not self.wishes.turn.acquire(timeout=_STEP_REAL_S):
             if self._stopping.is_set():
                 return
+        self._signs = Signs()
         try:
             self._run()
         finally:
+            self._signs.end()
             self.wishes.turn.release()
+
+    def late(self) -> str:
+        """Tell in words that it gave no sign of life for long; empty if it did.
+
+        It can't be replaced like an agent: two would command the same instruments.  The guardian closes meanwhile.
+        """
+        limit_s = _SILENT_CALIBRATING_REAL_S if self.status is NightStatus.CALIBRATING else _SILENT_REAL_S
+        silent = self._signs is not None and self._signs.silent_s() > limit_s
+        return f"runs a night that is {self.status} without a sign of life for {limit_s:g} s" if silent else ""
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            sign()
             try:
                 if not self._begun:
                     self._begin()
-                self.step()
                 self._record.write()
+                self.step()
             except InstrumentError as error:
                 logger.error("night: %s", error)
             except Exception:  # the night must go on, or at least close; the log has the defect

@@ -12,6 +12,7 @@ from instruments import Operation, TelescopeState
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.recipes.of_night import carry_out
 from pyros_kernel.services import Services
+from pyros_kernel.signs import sign
 from pyros_kernel.store import SequenceStatus
 from pyros_kernel.store.patience import AWAY
 
@@ -62,6 +63,7 @@ class Running:
         self.cancelled.set(reason)
         end_s = time.monotonic() + timeout_s
         while not self.ended and time.monotonic() < end_s and not unless():
+            sign()
             self._thread.join(_LOOK_REAL_S)
         return self.ended
 
