@@ -11,7 +11,7 @@ import psutil
 from pyros_kernel import Observatory
 from pyros_kernel.tasks import Workers, app
 
-_SETTLE_S, _IDLE_S = 15.0, 20.0
+_SETTLE_S, _IDLE_S = 15.0, 60.0  # a periodic task comes once a minute
 _TARGET_PERCENT = 3.0
 
 

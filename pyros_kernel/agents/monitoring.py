@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 _POLL_S = 5.0  # observatory seconds between two questions to a device …
 _POLL_REAL_S = (0.15, 1.0)  # … but not shorter nor longer than this in real seconds
-_SELDOM_REAL_S = 0.5  # what moves seldom, and decides about nothing, is not asked more often than this
+_SELDOM_REAL_S = 0.5  # what moves seldom, and decides about nothing, is asked half as often, and not more than this
 _SELDOM = (DeviceKind.FILTER_WHEEL, DeviceKind.FOCUSER, DeviceKind.ROTATOR)
 _KEEP_S = 60.0  # observatory seconds between two rows of history …
 _SAVE_REAL_S = 1.0
@@ -43,7 +43,7 @@ class Monitoring(Agent):
         shortest, longest = _POLL_REAL_S
         period = min(max(_POLL_S / self._services.clock.speed, shortest), longest)
         for name, member in self._services.devices.members.items():
-            every_s = max(period, _SELDOM_REAL_S) if member.row.kind in _SELDOM else period
+            every_s = max(2 * period, _SELDOM_REAL_S) if member.row.kind in _SELDOM else period
             self.every(every_s, partial(self._poll, name), name=f"poll-{name}")
         self.every(_SAVE_REAL_S, self._save, name="save")
 
