@@ -1,7 +1,7 @@
-"""An agent's message round trip (sent, checked, in the inbox, acknowledged) next to a bare pyzmq echo.
+"""An agent's message round trip (sent, checked, in the inbox, acknowledged) next to a bare pyzmq echo; and the Watcher.
 
 Both run in this process, over TCP on the loopback, one message at a time; rounds of the two alternate, so that
-what else the machine does falls on both.
+what else the machine does falls on both.  The Watcher looks after an agent that dies, hangs and goes round in circles.
 """
 
 from __future__ import annotations
@@ -14,17 +14,65 @@ from collections.abc import Callable
 
 import zmq
 
-from pyros_kernel.agents import Agent, AgentConfig, Sender
+from pyros_kernel.agents import Agent, AgentConfig, AgentHost, Sender, Watcher, use
 
 _ROUNDS = 20
 _PER_ROUND = 100
 _MESSAGE = "Observation finished"
+_LONGEST_S = 60.0
 
 
 class _Listener(Agent):
     def __init__(self, config: AgentConfig) -> None:
         super().__init__(Agent.SCHEDULER, config=config)
         self.actions_by_message[_MESSAGE] = lambda: None
+
+
+class _Bad(Agent):
+    """Does what no agent should, once per message."""
+
+    hang_s = 600.0  # it is its silence that tells
+
+    def __init__(self, ended: threading.Event) -> None:
+        super().__init__(Agent.SCHEDULER)
+        self.actions_by_message.update({"die": self.die, "hang": lambda: ended.wait(600), "loop": self.loop})
+
+    def die(self) -> None:
+        raise SystemExit(1)
+
+    def loop(self) -> None:
+        Sender.send_to(Agent.SCHEDULER, "loop")
+
+
+def watch() -> list[tuple[str, str]]:
+    """Time until the Watcher sees an agent in trouble, and until another one works in its place."""
+    use(AgentConfig.with_free_ports())
+    try:
+        return [_trouble(what) for what in ("die", "hang", "loop")]
+    finally:
+        use(None)
+
+
+def _trouble(what: str) -> tuple[str, str]:
+    ended = threading.Event()
+    host = AgentHost({Agent.SCHEDULER: lambda: _Bad(ended), Agent.WATCHER: lambda: Watcher(host)})
+    host.start_all()
+    try:
+        began_s = time.monotonic()
+        Sender.send_to(Agent.SCHEDULER, what)
+        seen_s = _when(lambda: any("to be restarted" in incident.what for incident in host.incidents)) - began_s
+        back_s = _when(lambda: host.views()[0].restarts == 1) - began_s
+    finally:
+        ended.set()
+        host.stop_all()
+    return f"an agent told to {what}: seen, replaced", f"{seen_s:.1f} s, {back_s:.1f} s"
+
+
+def _when(done: Callable[[], bool]) -> float:
+    end_s = time.monotonic() + _LONGEST_S
+    while not done() and time.monotonic() < end_s:
+        time.sleep(0.01)
+    return time.monotonic()
 
 
 def _echo(listener: zmq.Socket[bytes], stop: threading.Event) -> None:
@@ -86,7 +134,7 @@ def run() -> list[tuple[str, str]]:
     rows = [(f"{name}: p50, p99", f"{p50[name]:.3f} ms, {p99[name]:.3f} ms") for name in times]
     mine, bare = times
     ratio = f"{p50[mine] / p50[bare]:.2f}, {p99[mine] / p99[bare]:.2f}"
-    return [*rows, ("agent message / bare pyzmq echo: p50, p99", ratio)]
+    return [*rows, ("agent message / bare pyzmq echo: p50, p99", ratio), *watch()]
 
 
 def main() -> None:

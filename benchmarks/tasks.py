@@ -7,6 +7,7 @@ only carried.  So the pool is the floor of what a process costs, not what a task
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import tempfile
 import time
@@ -19,11 +20,12 @@ from pathlib import Path
 import psutil
 
 from pyros_kernel.settings import ROOT, Settings
-from pyros_kernel.tasks import Workers, app
+from pyros_kernel.tasks import Workers, app, ledger
 
 ROUND_TRIPS = 80
 QUEUED = 100
 IDLE_S = 5.0
+LONGEST_S = 60.0
 BROKERS = {
     "embedded": ("", 0),
     "Redis": ("redis://127.0.0.1:6379/15", 6379),
@@ -35,6 +37,12 @@ BROKERS = {
 def mul(x: int, y: int) -> int:
     """Multiply."""
     return x * y
+
+
+@app.task(name="benchmarks.stay", goes_to="benchmark_q")
+def stay(seconds: float) -> None:
+    """Last long; its worker dies meanwhile."""
+    time.sleep(seconds)
 
 
 def run() -> list[tuple[str, str]]:
@@ -59,11 +67,24 @@ def run() -> list[tuple[str, str]]:
                     lambda: mul.delay(4, 5).get(timeout=30),
                     lambda: [r.get(timeout=60) for r in [mul.delay(i, 2) for i in range(QUEUED)]],
                 )
+                rows.append((f"{name}: worker killed; its task called lost after", f"{_seen_lost_s():.1f} s"))
             with app.connection_for_write() as connection:
                 connection.default_channel.queue_delete("benchmark_q")
             app.use(None)
     rows.append(_idle())
     return rows
+
+
+def _seen_lost_s() -> float:
+    """Kill the worker of a task that runs, whole; give the seconds until the task is known to be lost."""
+    task = stay.delay(60)
+    while (row := ledger.read(task.id)) is None or row.state != "STARTED":
+        time.sleep(0.01)
+    os.killpg(os.getpgid(int(row.worker.rpartition(":")[2])), signal.SIGKILL)
+    began = time.monotonic()
+    while (row := ledger.read(task.id)) is not None and row.state != "LOST" and time.monotonic() - began < LONGEST_S:
+        time.sleep(0.01)
+    return time.monotonic() - began
 
 
 def _plain(x: int, y: int) -> int:

@@ -42,7 +42,7 @@ class Agent:
     WATCHER: Final = names.WATCHER
     SHUTDOWN: Final = names.SHUTDOWN
 
-    silent_s: float = 4.0
+    silent_s: float = 3.5  # with a look every second, a hang is seen within 5 s
     """Real seconds after which a running action that gives no sign of life counts as hung: it neither computes, nor
     is inside a session of the store or sends a message, nor says ``sign()``."""
     hang_s: float = 4.0
