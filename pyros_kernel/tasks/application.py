@@ -1,32 +1,26 @@
-"""The Celery application: its settings, its queues, and the table that everything sent is written into first."""
+"""The Celery application: its settings, and what it does by the table of tasks instead of by the broker."""
 # pyright: reportUntypedBaseClass=false, reportIncompatibleVariableOverride=false
 # pyright: reportUntypedFunctionDecorator=false
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any, cast
 from uuid import uuid4
 
 from celery import Celery
-from celery.app.amqp import AMQP, Queues
 from celery.app.control import Control
 from kombu import pools
-from kombu.entity import Exchange, Queue
-from kombu.exceptions import EncodeError, KombuError
-from kombu.utils.json import dumps
+from kombu.exceptions import KombuError
 from sqlalchemy.exc import DBAPIError
 
 from pyros_kernel.settings import Settings
 from pyros_kernel.tasks import file_transport, ledger, place
+from pyros_kernel.tasks.sending import DEFAULT_QUEUE, Amqp
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_QUEUE = "default_q"
 _DAY_S = 86_400
 _PUBLISH_RETRY = {"max_retries": 3, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5}
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -35,34 +29,6 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "redis": {"visibility_timeout": _DAY_S, "socket_keepalive": True, "socket_timeout": 5.0},
     "amqp": {"confirm_publish": True},
 }
-
-
-class _Queues(Queues):
-    """Every queue is one of its own, with an exchange of its own, and one consumer at a time where a broker can."""
-
-    def new_missing(self, name: str) -> Queue:
-        # What RabbitMQ promises by this the other brokers don't; the lock of a queue promises it for all.
-        arguments = {"x-single-active-consumer": True} if scheme() == "amqp" else None
-        return Queue(name, Exchange(name), name, queue_arguments=arguments)
-
-
-class _Amqp(AMQP):
-    queues_cls = _Queues
-
-    def _create_task_sender(self) -> Callable[..., Any]:
-        """Write each task down before its message goes out.
-
-        Not by the signal that Celery sends then: it swallows what goes wrong, and sends what nobody will run.
-        """
-        send = super()._create_task_sender()
-
-        def send_what_is_written_down(producer: Any, name: str, message: Any, **options: Any) -> Any:
-            headers, _properties, body, _event = message
-            queue = options.get("queue") or self.default_queue
-            _note(name, getattr(queue, "name", queue), {**headers, **(options.get("headers") or {})}, body)
-            return send(producer, name, message, **options)
-
-        return send_what_is_written_down
 
 
 class _Control(Control):
@@ -92,7 +58,7 @@ class _Control(Control):
 class PyrosCelery(Celery):
     """Celery, with a table that is the truth and a broker that only carries."""
 
-    amqp_cls = _Amqp
+    amqp_cls = Amqp
     control_cls = _Control
     backend_cls = "pyros_kernel.tasks.results:StoreBackend"
     task_cls = "pyros_kernel.tasks.task:PyrosTask"
@@ -172,7 +138,7 @@ class PyrosCelery(Celery):
         """
         self.let_go()
         place.set_settings(settings)
-        self.conf.update(broker_url=place.broker_url(), broker_transport_options=_OPTIONS.get(scheme(), {}))
+        self.conf.update(broker_url=place.broker_url(), broker_transport_options=_OPTIONS.get(place.scheme(), {}))
 
     def let_go(self) -> None:
         """Close connections to broker and store; they open again when needed."""
@@ -189,11 +155,6 @@ class PyrosCelery(Celery):
         place.close()
 
 
-def scheme() -> str:
-    """Name the kind of broker: ``pyros`` (the data directory), ``redis`` or ``amqp``."""
-    return place.broker_url().partition("://")[0]
-
-
 def _route(name: str, *_: Any, task: Any = None, **__: Any) -> dict[str, str]:
     """Send a task to the queue of its kind."""
     return {"queue": getattr(task or app.tasks.get(name), "goes_to", DEFAULT_QUEUE)}
@@ -202,7 +163,7 @@ def _route(name: str, *_: Any, task: Any = None, **__: Any) -> dict[str, str]:
 app = PyrosCelery("pyros")
 app.conf.update(
     broker_url=place.broker_url(),
-    broker_transport_options=_OPTIONS.get(scheme(), {}),
+    broker_transport_options=_OPTIONS.get(place.scheme(), {}),
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     broker_connection_timeout=4,
@@ -236,27 +197,3 @@ app.conf.update(
 def _may_look_again(sender: Celery, **_: Any) -> None:  # pyright: ignore[reportUnusedFunction]
     """Let what waits for the parallel parts of a chain run again after its worker died: it only looks."""
     sender.tasks["celery.chord_unlock"].rerun = True
-
-
-def _note(name: str, queue: str, headers: dict[str, Any], body: Any) -> None:
-    """Write a task down before its message goes out."""
-    try:
-        message = json.loads(dumps({"headers": headers, "body": body}))
-    except TypeError as error:
-        raise EncodeError(f"task {name}: {error}; give it what JSON can say") from error
-    shown = ", ".join(x for x in (headers["argsrepr"][1:-1].rstrip(","), _shown(body[1])) if x)
-    ledger.note_sent(
-        ledger.Sent(
-            uuid=headers["id"],
-            name=name,
-            queue=queue,
-            arguments=shown[:500],
-            retries=int(headers.get("retries") or 0),
-            due=datetime.fromisoformat(headers["eta"]) if headers.get("eta") else ledger.now(),
-            message=message,
-        )
-    )
-
-
-def _shown(arguments: dict[str, Any]) -> str:
-    return ", ".join(f"{key}={value!r}" for key, value in arguments.items())

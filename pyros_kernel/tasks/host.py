@@ -7,7 +7,6 @@ without threads and connections, so that forking is safe; a process of its own l
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import logging
 import os
@@ -21,6 +20,7 @@ from typing import NoReturn
 
 from pyros_kernel.tasks import place
 from pyros_kernel.tasks.application import app
+from pyros_kernel.tasks.children import adopt_orphans, childless, ended
 from pyros_kernel.tasks.queues import queues_of
 from pyros_kernel.tasks.sweep import PAUSE_REAL_S, send_periodic, sweep
 from pyros_kernel.tasks.worker import END_REAL_S, TAKEN, serve
@@ -31,7 +31,6 @@ SWEEPER = "-sweeper"
 _LONGEST_WAIT_REAL_S = 30.0  # whatever happens ends the wait; this bounds a defect in that
 _FIRST_PAUSE_REAL_S, _LAST_PAUSE_REAL_S = 0.5, 30.0
 _TAKEN_PAUSE_REAL_S = 2.0
-_PR_SET_CHILD_SUBREAPER = 36  # of <sys/prctl.h>
 _STEADY_REAL_S = 30.0  # who lives so long starts again without a pause
 
 
@@ -71,7 +70,7 @@ class Host:
         signal.signal(signal.SIGTERM, self._on_end)
         signal.signal(signal.SIGINT, self._on_end)
         signal.signal(signal.SIGCHLD, self._on_child)
-        _adopt_orphans()
+        adopt_orphans()
         try:
             while not self._ending:
                 self._start_due()
@@ -166,7 +165,7 @@ class Host:
         os.close(self._life_write)  # tells the workers, and the sweeper
         deadline = time.monotonic() + END_REAL_S + 2.0
         left = [child for child in self._children.values() if child.pid]
-        while left := [child for child in left if not _ended(child.pid)]:
+        while left := [child for child in left if not ended(child.pid)]:
             if time.monotonic() > deadline:
                 break
             self._wait_until(deadline)  # each end is a signal
@@ -174,7 +173,7 @@ class Host:
             logger.error("%s did not end: killed", child.name)
             os.kill(child.pid, signal.SIGKILL)
             os.waitpid(child.pid, 0)
-        while not _childless() and time.monotonic() < deadline:  # the workers' own processes, which came to us
+        while not childless() and time.monotonic() < deadline:  # the workers' own processes, which came to us
             self._wait_until(deadline)
 
     def _wait_until(self, end_s: float, *files: int) -> list[int]:
@@ -198,29 +197,6 @@ class Host:
             part.write_text(text, encoding="utf-8")
             part.replace(self._path)
             self._written = text
-
-
-def _adopt_orphans() -> None:
-    """Become the parent of processes whose parent dies below this one, so that none outlives it unseen."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        logger.warning("processes of a worker that dies are not waited for: %s", os.strerror(ctypes.get_errno()))
-
-
-def _childless() -> bool:
-    """Reap what ended, and tell whether nobody is left."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return True
-    return False
-
-
-def _ended(pid: int) -> bool:
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] != 0
-    except ChildProcessError:
-        return True
 
 
 def _keep_sweeping(queues: list[str], life: int) -> NoReturn:

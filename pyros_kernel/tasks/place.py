@@ -38,6 +38,11 @@ def broker_url() -> str:
     return os.environ.get("PYROS_BROKER_URL") or f"pyros://localhost/{settings().data / 'tasks' / 'broker'}"
 
 
+def scheme() -> str:
+    """Name the kind of broker: ``pyros`` (the data directory), ``redis`` or ``amqp``."""
+    return broker_url().partition("://")[0]
+
+
 def store() -> Store:
     """Give this process's store, opened when first asked for.
 

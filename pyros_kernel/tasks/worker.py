@@ -17,7 +17,7 @@ from celery.worker import state
 
 from pyros_kernel.tasks import file_transport, place
 from pyros_kernel.tasks.abort import ABORT
-from pyros_kernel.tasks.application import app, scheme
+from pyros_kernel.tasks.application import app
 from pyros_kernel.tasks.queue_lock import QueueLock
 
 TAKEN = 75  # exit status: another worker serves the queue (EX_TEMPFAIL)
@@ -64,7 +64,7 @@ def _end_with(life: int) -> None:
     os.read(life, 1)
     threading.Timer(END_REAL_S, os.killpg, (os.getpid(), signal.SIGKILL)).start()
     os.killpg(os.getpid(), ABORT)
-    if scheme() != file_transport.SCHEME:
+    if place.scheme() != file_transport.SCHEME:
         os.kill(os.getpid(), signal.SIGTERM)  # Celery's way, which tells the broker; it takes seconds
         return
     while state.active_requests:
