@@ -239,6 +239,10 @@ def analyse_or_log(image_id: int, services: AnalysisServices, flags: tuple[str, 
     :param flags: what is known to be wrong with it already
     """
     try:
-        analyse_image(image_id, services=services, known=flags)
+        patiently(
+            f"the analysis of image {image_id}",
+            lambda: analyse_image(image_id, services=services, known=flags),
+            services.store.ending,
+        )
     except Exception:  # an image that can't be analysed is kept, and must not end the night
         logger.exception("image %d could not be analysed", image_id)
