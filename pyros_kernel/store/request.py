@@ -129,9 +129,7 @@ class Sequence(Stateful, Base):
     max_gap_s: Mapped[float | None]
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
-    chain: Mapped[str] = mapped_column(
-        String(32), default="", server_default=""
-    )  # of tasks, that began it last; empty: not a chain
+    chain: Mapped[str | None] = mapped_column(String(32))  # of tasks, if one began it last
     request_id: Mapped[int] = mapped_column(ForeignKey("request.id"), index=True)
 
     request: Mapped[Request] = relationship(back_populates="sequences")

@@ -49,10 +49,10 @@ def after_sequence(
                 alert.become(_OUTCOMES[ended], sequence.reason)
 
 
-def put_back(store: Store, sequence_id: int, why: str, chain: str = "") -> None:
+def put_back(store: Store, sequence_id: int, why: str, chain: str | None = None) -> None:
     """Put back a sequence that says it executes though nobody executes it; its images are kept.
 
-    :param chain: of tasks, that observed it, or something else if empty; what another one began since is left alone
+    :param chain: of tasks, that observed it, or something else if None; what another one began since is left alone
     """
     with store.session() as session:
         sequence = session.get_one(Sequence, sequence_id)

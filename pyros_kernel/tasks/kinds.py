@@ -24,7 +24,7 @@ def scheduling(reason: str = "asked for", night_id: int | None = None, start_uni
     return schedule_night(here.night_id if night_id is None else night_id, begin_s, reason, services=here)
 
 
-def put_sequence_back(_task: Any, sequence_id: int, chain: str = "") -> None:
+def put_sequence_back(_task: Any, sequence_id: int, chain: str | None = None) -> None:
     """Put right what a dead worker left of a sequence."""
     from pyros_kernel.tasks.ending import put_back
     from pyros_kernel.tasks.place import store

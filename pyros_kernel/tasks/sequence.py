@@ -16,10 +16,10 @@ from pyros_kernel.store.patience import patiently
 logger = logging.getLogger(__name__)
 
 
-def begin(sequence: Sequence, services: Services, chain: str = "") -> SkyCoord:
+def begin(sequence: Sequence, services: Services, chain: str | None = None) -> SkyCoord:
     """Move a sequence to EXECUTING, and its request with it; give its target.
 
-    :param chain: of tasks, that observes it; empty if something else does
+    :param chain: of tasks, that observes it; None if something else does
     """
     sequence.become(SequenceStatus.EXECUTING)
     sequence.started, sequence.ended, sequence.chain = _now(services), None, chain

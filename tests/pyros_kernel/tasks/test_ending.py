@@ -40,7 +40,7 @@ def _states(store: Store, sequence_id: int) -> tuple[SequenceStatus, PlanStatus]
 
 
 def test_what_another_chain_began_is_left_alone(store: Store, sequence_id: int) -> None:
-    for other in ("", "an earlier one"):
+    for other in (None, "an earlier one"):
         put_back(store, sequence_id, "it broke", other)
         assert _states(store, sequence_id) == (EXECUTING, PlanStatus.EXECUTING)
     put_back(store, sequence_id, "it broke", "mine")

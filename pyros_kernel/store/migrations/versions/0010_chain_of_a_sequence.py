@@ -11,7 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Widen the table; no chain is known of what was observed before."""
-    op.add_column("sequence", sa.Column("chain", sa.String(32), nullable=False, server_default=""))
+    op.add_column("sequence", sa.Column("chain", sa.String(32), nullable=True))
 
 
 def downgrade() -> None:
