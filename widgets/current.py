@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyros_kernel.snapshot import SequenceView, Snapshot
+from widgets.curves import short_name
 from widgets.sequences import slot_text
 from widgets.tones import sequence_tone
 from widgets.words import clock_text, esc, frame, nothing, pill, span_text
@@ -20,7 +21,7 @@ def current_html(snapshot: Snapshot) -> str:
 
 
 def _running(sequence: SequenceView, now_s: float) -> str:
-    name = f'<p class="target">{esc(sequence.name)}</p><p><small>{esc(sequence.programme)}</small></p>'
+    name = f'<p class="target" title="{esc(sequence.name)}">{esc(short_name(sequence))}</p><p><small>{esc(sequence.programme)}</small></p>'
     if sequence.start_s is None or sequence.end_s is None:
         return name
     whole_s = max(1.0, sequence.end_s - sequence.start_s)
@@ -36,4 +37,4 @@ def _running(sequence: SequenceView, now_s: float) -> str:
 def _next(sequence: SequenceView, now_s: float) -> str:
     start_s = sequence.start_s or now_s
     wait = f", in {span_text(start_s - now_s)}" if start_s > now_s else ""
-    return f"<b>{esc(sequence.name)}</b> <small>{clock_text(start_s, '%H:%M')}{wait}</small>"
+    return f"<b>{esc(short_name(sequence))}</b> <small>{clock_text(start_s, '%H:%M')}{wait}</small>"
