@@ -21,7 +21,8 @@ def current_html(snapshot: Snapshot) -> str:
 
 
 def _running(sequence: SequenceView, now_s: float) -> str:
-    name = f'<p class="target" title="{esc(sequence.name)}">{esc(short_name(sequence))}</p><p><small>{esc(sequence.programme)}</small></p>'
+    target = f'<p class="target" title="{esc(sequence.name)}">{esc(short_name(sequence))}</p>'
+    name = f"{target}<p><small>{esc(sequence.programme)}</small></p>"
     if sequence.start_s is None or sequence.end_s is None:
         return name
     whole_s = max(1.0, sequence.end_s - sequence.start_s)
