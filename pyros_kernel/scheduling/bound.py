@@ -1,9 +1,10 @@
 """How much value no plan can exceed: every second of the night gets a price, and blocks that pay it are counted.
 
 Lagrangian relaxation of "one thing at a time" (the bound of the time-indexed linear programme), by subgradient
-steps (Polyak 1969; Fisher 1981, Management Science 27, 1).  The price is constant within cells, so that the
-cheapest start of a block lies at a breakpoint, and the bound is exact for continuous starts.  Where what a block
-is worth depends on its start, it is smooth enough between two breakpoints to be bounded by their values.
+steps (Polyak 1969; Fisher 1981, Management Science 27, 1); of blocks that exclude each other one is counted.
+The price is constant within cells, so that the cheapest start of a block lies at a breakpoint, and the bound is
+exact for continuous starts.  Where what a block is worth depends on its start, it is smooth enough between two
+breakpoints to be bounded by their values.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyros_kernel.scheduling.candidates import Candidates, Ints
+from pyros_kernel.scheduling.conflicts import cliques
 from pyros_kernel.scheduling.earth import Floats
 
 _CELL_S = 180.0
@@ -35,6 +37,7 @@ class Market:
     :param excess: price of each quota, per second
     :param best_start: the start at which each block gains that, shape (N, cells + 1); -inf if it gains nothing
     :param most: best profit of each block, shape (N,), negative if it costs more than it brings
+    :param clique: see :func:`pyros_kernel.scheduling.conflicts.cliques`
     """
 
     bound: float
@@ -45,6 +48,7 @@ class Market:
     excess: Floats
     best_start: Floats
     most: Floats
+    clique: Ints
 
     @property
     def time(self) -> Floats:
@@ -78,7 +82,8 @@ def market(c: Candidates, reached: float, iterations: int | None = None) -> Mark
     """
     if not len(c.value):
         nothing = np.zeros((0, 1))
-        return Market(max(0.0, reached), 0.0, _CELL_S, np.zeros(1), nothing, np.zeros(0), nothing, np.zeros(0))
+        none = np.zeros(0)
+        return Market(max(0.0, reached), 0.0, _CELL_S, np.zeros(1), nothing, none, nothing, none, none.astype(np.int64))
     prices = _Prices(c)
     # A night that is full has about one price: of those that are the same everywhere the best is a good begin.
     density = float((c.value / c.duration_s).max()) * _CELL_S
@@ -108,7 +113,7 @@ class _Prices:
     """The relaxed problem under a price for each cell of time, and for each quota."""
 
     def __init__(self, c: Candidates, between_s: float = 0.0) -> None:
-        self._c = c
+        self._c, self.clique = c, cliques(c)
         # Each block holds the telescope at least until the nearest other one can begin.
         other = c.transition_s + np.where(np.eye(len(c.value), dtype=bool), np.inf, 0.0)
         nearest = other.min(axis=1)
@@ -133,7 +138,7 @@ class _Prices:
         c, time, excess = self._c, price[: self.cells], price[self.cells :] / QUOTA_S
         profit_at = self._profits(time, excess)
         profit = np.maximum.reduceat(profit_at, self._offset)
-        taken = np.flatnonzero(profit > 0)
+        taken = self._taken(profit)
         bound = float(time.sum() + excess @ c.quota_s + profit[taken].sum())
         at_best = np.flatnonzero(profit_at >= profit[self._group] - 1e-9)
         _, first = np.unique(self._group[at_best], return_index=True)
@@ -144,6 +149,13 @@ class _Prices:
             return bound, self._ones - asked
         use = np.bincount(c.quota_of[taken] + 1, c.duration_s[taken], minlength=len(excess) + 1)[1:]
         return bound, np.concatenate([self._ones - asked, (c.quota_s - use) / QUOTA_S])
+
+    def _taken(self, profit: Floats) -> Ints:
+        """Give the blocks that pay, of those that exclude each other only the best."""
+        order = np.lexsort((-profit, self.clique))
+        numbers = self.clique[order]
+        best = order[np.concatenate([[True], numbers[1:] != numbers[:-1]])]
+        return np.sort(best[profit[best] > 0]).astype(np.int64)
 
     def lowered(self, price: Floats, reached: float, iterations: int) -> tuple[float, Floats]:
         """Lower the bound from a price on; give the best one found, and its price."""
@@ -176,7 +188,7 @@ class _Prices:
             later = gain[:, k + 1] > gain[:, k]
             gain[later, k], start[later, k] = gain[later, k + 1], start[later, k + 1]
         most = np.maximum.reduceat(profit, self._offset)
-        return Market(bound, self._begin, _CELL_S, left, gain, excess, start, most)
+        return Market(bound, self._begin, _CELL_S, left, gain, excess, start, most, self.clique)
 
     def _profits(self, time: Floats, excess: Floats) -> Floats:
         paid = np.concatenate([[0.0], np.cumsum(time)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -29,6 +30,10 @@ class Search:
     cpu_s: float = float("inf")
     quality: bool = False
     stop: Callable[[], bool] = lambda: False
+
+    def over(self, began_s: float) -> bool:
+        """Tell whether to end a search that began when this thread had used so many CPU seconds."""
+        return time.thread_time() - began_s > self.cpu_s or self.stop()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,11 @@ class PathBound:
         self.bound, self.work = market.bound, 0.0
         self._c, self._halt = c, halt
         self._rows: Ints = np.flatnonzero(market.bound + market.most > reached).astype(np.int64)
-        self._price = np.concatenate([market.gain.max(axis=1, initial=0.0), market.excess])
+        # Of blocks that exclude each other one is visited at most: they have one price.
+        self._clique, self._sets = market.clique, int(market.clique.max(initial=-1)) + 1
+        price = np.zeros(self._sets)
+        np.maximum.at(price, self._clique, market.gain.max(axis=1, initial=0.0))
+        self._price = np.concatenate([price, market.excess])
         self._best, self._best_price = np.inf, self._price
         self._paths: dict[float, Paths] = {}
         self._length, self._waited, self._count = _STEP, 0, 0
@@ -62,7 +66,7 @@ class PathBound:
         """
         if self.done:
             return
-        n, cell_s = len(self._c.value), self._next_cell_s
+        n, cell_s = self._sets, self._next_cell_s
         self._count += 1
         if cell_s != _CELLS_S[0]:
             fine, _ = self._at(self._best_price, cell_s)
@@ -86,13 +90,13 @@ class PathBound:
 
     def _at(self, price: Floats, cell_s: float) -> tuple[float, Floats]:
         """Give the bound at a price, and its slope there."""
-        c, n = self._c, len(self._c.value)
+        c, n = self._c, self._sets
         paths = self._paths_of(cell_s)
         if paths.steps > _TOO_MANY:
             self.done = True
             return np.inf, np.zeros(len(price))
         excess = price[n:]
-        full = price[:n] + (np.append(excess, 0.0)[c.quota_of] * c.duration_s if len(excess) else 0.0)
+        full = price[:n][self._clique] + (np.append(excess, 0.0)[c.quota_of] * c.duration_s if len(excess) else 0.0)
         found = paths.best(full[self._rows], self._halt)
         if found is None:
             self.done = True
@@ -100,10 +104,11 @@ class PathBound:
         self.work += paths.work
         brought, on_path = found
         bound = float(price[:n].sum() + excess @ c.quota_s + brought)
-        visits: Floats = np.zeros(n, dtype=np.float64)
+        visits: Floats = np.zeros(len(c.value), dtype=np.float64)
         visits[self._rows] = on_path
+        offered: Floats = 1.0 - np.bincount(self._clique, visits, minlength=n).astype(np.float64)
         if not len(excess):
-            return bound, 1.0 - visits
+            return bound, offered
         use = np.bincount(c.quota_of + 1, c.duration_s * visits, minlength=len(excess) + 1)[1:]
-        slope: Floats = np.concatenate([1.0 - visits, (c.quota_s - use) / QUOTA_S])
+        slope: Floats = np.concatenate([offered, (c.quota_s - use) / QUOTA_S])
         return bound, slope

@@ -125,7 +125,7 @@ def _as_valuable_but_better(
             at = best_starts(c, quality, other)
             if worth(other.order, at) > worth(route.order, starts):
                 route, starts = other, at
-    return swapped(better, route, starts)
+    return swapped(better, route, starts, lambda: search.over(began_s))
 
 
 def _after(block: Block, spans: Spans, timeline: Timeline) -> Spans:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -106,14 +106,21 @@ def in_ideal_order(c: Candidates, order: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(sorted(order, key=middle))
 
 
-def swapped(c: Candidates, route: Route, starts: Floats, passes: int = 2) -> tuple[Route, Floats]:
-    """Move single blocks a few places as long as that brings more quality."""
+def swapped(
+    c: Candidates, route: Route, starts: Floats, halt: Callable[[], bool], passes: int = 2
+) -> tuple[Route, Floats]:
+    """Move single blocks a few places as long as that brings more quality.
+
+    :param halt: asked again and again whether to end
+    """
     assert c.quality is not None
     plain = replace(c, quality=None)
     best = float(c.value_at(np.array(route.order, dtype=np.int64), starts).sum())
     for _ in range(passes if route.order else 0):
         before = best
         for block in route.order:
+            if halt():
+                break
             rest = [k for k in route.order if k != block]
             at = route.order.index(block)
             for place in range(max(0, at - _REACH), min(len(rest), at + _REACH) + 1):

@@ -123,7 +123,7 @@ class _Improver:
         return Beam(c, guide(c, self._begin.value(c), self._market, _TYPICAL * between), self._halt)
 
     def _halt(self) -> bool:
-        return time.thread_time() - self._began_s > self.search.cpu_s or self.search.stop()
+        return self.search.over(self._began_s)
 
     def _bound_is_due(self, work: float) -> bool:
         """Tell whether to lower the bound now: what was done for it stays a share of the search's own work."""

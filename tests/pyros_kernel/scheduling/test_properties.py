@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyros_kernel.scheduling import Block, Plan, Search, Sky, Transition, observable, plan
+from pyros_kernel.scheduling.replanning import Replanner
 
 _FILTERS = st.sampled_from([(), ("r",), ("g", "r"), ("r", "g")])
 
@@ -33,6 +34,7 @@ def _blocks(draw: st.DrawFn, sky: Sky) -> list[Block]:
             max_moon_illumination=draw(st.sampled_from([None, None, 0.4])),
             window=window,
             filters=draw(_FILTERS),
+            programme=draw(st.sampled_from(["", "a", "b"])),
         )
 
     return [block(k) for k in range(draw(st.integers(1, 12)))]
@@ -52,6 +54,7 @@ def _plan(
     transition: Transition,
     blocked: tuple[tuple[float, float], ...] = (),
     search: Search | None = None,
+    quotas: dict[str, float] | None = None,
 ) -> Plan:
     night = sky.night
     return plan(
@@ -62,6 +65,7 @@ def _plan(
         end_unix_s=night.sunrise_unix_s,
         blocked=blocked,
         search=search,
+        quotas=quotas,
     )
 
 
@@ -76,12 +80,13 @@ def _needed_s(a: Block, b: Block, t: Transition) -> float:
 
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-def test_never_overlaps_and_never_breaks_a_constraint(spm: Sky, data: st.DataObject) -> None:
+def test_never_overlaps_breaks_a_constraint_or_exceeds_a_quota(spm: Sky, data: st.DataObject) -> None:
     blocks, transition = data.draw(_blocks(spm)), data.draw(_TRANSITIONS)
     middle = spm.midnight_unix_s
     blocked = ((middle - 1000.0, middle + 1000.0),) if data.draw(st.booleans()) else ()
     search = data.draw(st.none() | st.builds(Search, iterations=st.integers(0, 8), seed=st.integers(0, 9)))
-    made = _plan(blocks, spm, transition, blocked, search)
+    quotas = data.draw(st.dictionaries(st.sampled_from(["a", "b"]), st.floats(0, 10_000)))
+    made = _plan(blocks, spm, transition, blocked, search, quotas)
     by_id = {b.id: b for b in blocks}
     assert sorted([p.id for p in made.placed] + [r.id for r in made.rejected]) == sorted(by_id)
     for a, b in pairwise(made.placed):
@@ -97,6 +102,9 @@ def test_never_overlaps_and_never_breaks_a_constraint(spm: Sky, data: st.DataObj
             assert observable(block, spm, inside) == replace(observable(block, spm, inside), ok=True)
         for a, b in blocked:
             assert p.end_unix_s <= a + 1e-6 or p.start_unix_s >= b
+    for programme, limit_s in quotas.items():
+        used = sum(by_id[p.id].duration_s for p in made.placed if by_id[p.id].programme == programme)
+        assert used <= limit_s + 1e-5
     assert all(r.reason for r in made.rejected)
 
 
@@ -122,3 +130,18 @@ def test_the_same_again_gives_the_same(spm: Sky, data: st.DataObject) -> None:
     kept = {p.id for p in made.placed}
     again = _plan([b for b in blocks if b.id in kept], spm, transition)
     assert [(p.id, p.start_unix_s) for p in again.placed] == [(p.id, p.start_unix_s) for p in made.placed]
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_replanning_with_nothing_changed_changes_nothing(spm: Sky, data: st.DataObject) -> None:
+    blocks, transition = data.draw(_blocks(spm)), data.draw(_TRANSITIONS)
+    made = _plan(blocks, spm, transition, search=data.draw(st.none() | st.just(Search(2))))
+    replanner = Replanner(blocks, spm, transition, made)
+    now = made.start_unix_s
+    for hour in sorted(data.draw(st.lists(st.floats(0, 10), max_size=3))):
+        now = made.start_unix_s + 3600 * hour
+        again = replanner.replan(now)
+        assert [p.id for p in again.placed] == [p.id for p in made.placed]
+        for a, b in zip(again.placed, made.placed, strict=True):
+            assert abs(a.start_unix_s - b.start_unix_s) < 1e-3 or b.start_unix_s < now
