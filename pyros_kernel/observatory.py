@@ -64,8 +64,9 @@ _of_this_kernel: dict[Path, Observatory] = {}  # those that are started, by thei
 class Observatory:
     """An observatory: site, instruments, agents and the night.
 
-    Making one opens nothing; :meth:`start` does.  It is stopped by :meth:`stop`, at the end of a ``with`` block,
-    or when the kernel ends.
+    Making one opens nothing; :meth:`start` does.  If another object of this kernel runs in the same place, wanted in
+    the same way, it hands over to the new one: a cell that is run again goes on with the night.  It is stopped by
+    :meth:`stop`, at the end of a ``with`` block, or when the kernel ends.
 
     :param data: the data directory; PYROS_DATA or ``data`` if left out
     :param night: evening date of the night to simulate (``2022-09-29``), from shortly before sunset; tonight,
@@ -119,6 +120,7 @@ class Observatory:
         self._last: Context | None = None  # what ran here before it stepped down
         self._me = ""  # the name under which it holds a lease, once it has one
         self._defects: tuple[str, ...] = ()
+        self._go_on()
 
     @property
     def place(self) -> str:
@@ -134,9 +136,6 @@ class Observatory:
 
     def start(self) -> Observatory:
         """Open the store, reach the devices (or start simulators), and start the agents; twice is once.
-
-        Another object of this kernel that runs the same in the same place hands over to this one: a cell that is
-        run again goes on with the night.
 
         :raises Held: if another observatory works in this data directory; says who (:meth:`watch` looks on)
         :raises LeaseHeld: if another kernel commands this observatory from elsewhere; says who, and since when
