@@ -111,7 +111,7 @@ def test_the_page_is_served_from_another_process_until_it_is_interrupted(tmp_pat
 
         def header() -> str:
             with urllib.request.urlopen(url + "cards", timeout=20) as answer:
-                return json.loads(answer.read())["header"]
+                return json.loads(answer.read())["cards"]["header"]
 
         try:
             until(lambda: "San Pedro" in header(), "it shows the running observatory")
