@@ -14,14 +14,16 @@ from pyros_kernel.scheduling.conditions import Conditions
 from pyros_kernel.scheduling.earth import Floats
 from pyros_kernel.scheduling.intervals import Spans, intersection
 from pyros_kernel.scheduling.outcome import Search
-from pyros_kernel.scheduling.quality import best_starts, in_ideal_order, quality_of, swapped
+from pyros_kernel.scheduling.quality import best_starts, in_ideal_order, quality_of, refined, swapped
 from pyros_kernel.scheduling.route import Route
-from pyros_kernel.scheduling.search import best_route, of_more_quality
+from pyros_kernel.scheduling.search import best_route, improved, of_more_quality
 from pyros_kernel.scheduling.shares import Quality
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.scheduling.timeline import Timeline
 from pyros_kernel.scheduling.visibility import Visibility
 from pyros_kernel.scheduling.words import no_room, over_quota, utc
+
+_VALUED, _SEARCHED = 0.3, 0.6  # of the time, where quality counts
 
 Queue = list[tuple[Block, Visibility]]
 Reasons = dict[Id, str]
@@ -92,12 +94,17 @@ def _one_by_one(queue: Queue, night: Night) -> tuple[Timeline, Reasons]:
 
 def _together(queue: Queue, night: Night, search: Search, began_s: float) -> tuple[Timeline, float, float]:
     quality = quality_of(queue, night.sky, night.start_unix_s, night.end_unix_s, night.conditions)
-    c = Candidates.of(queue, night.transition, quotas=night.quotas, quality=quality if search.quality else None)
-    route, bound = best_route(c, search, began_s)
+    c = Candidates.of(queue, night.transition, quotas=night.quotas)
+    if search.quality:
+        c = c.with_quality(quality)
+        route, bound = _of_quality(c, quality, search, began_s)
+    else:
+        route, bound = best_route(c, search, began_s)
     starts = best_starts(c, quality, route)
-    if search.iterations and (not search.quality or len(route.order) == len(queue)):
+    if search.iterations:
         plain = replace(c, quality=None)
         route, starts = _as_valuable_but_better(plain, quality, route, starts, bound, search, began_s)
+    starts = refined(c, quality, route, starts)
     timeline = Timeline(night.transition)
     for k, start in zip(route.order, starts.tolist(), strict=True):
         block, seen = queue[k]
@@ -106,19 +113,33 @@ def _together(queue: Queue, night: Night, search: Search, began_s: float) -> tup
     return timeline, float(c.value_at(np.array(route.order, dtype=np.int64), starts).sum()) - must, bound - must
 
 
+def _of_quality(c: Candidates, quality: Quality, search: Search, began_s: float) -> tuple[Route, float]:
+    """Search for most value first, and from there for most quality; the starts within an order want time too."""
+    plain, steps = replace(c, quality=None), -(-search.iterations // 2)
+    first, _ = best_route(plain, replace(search, iterations=steps, cpu_s=_VALUED * search.cpu_s), began_s)
+    found, bound = improved(c, first, replace(search, iterations=steps, cpu_s=_SEARCHED * search.cpu_s), began_s)
+
+    def worth(route: Route) -> float:
+        return float(c.value_at(np.array(route.order, dtype=np.int64), best_starts(plain, quality, route)).sum())
+
+    return max(found, first, key=worth), bound
+
+
 def _as_valuable_but_better(
     c: Candidates, quality: Quality, route: Route, starts: Floats, bound: float, search: Search, began_s: float
 ) -> tuple[Route, Floats]:
     """Where the value can't be more, look for another order of the same value and more quality."""
     value = route.value(c)
-    if value < bound * (1 - 1e-6) and len(route.order) < len(c.value):
+    if not search.quality and value < bound * (1 - 1e-6) and len(route.order) < len(c.value):
         return route, starts
     better = c.with_quality(quality)
 
     def worth(order: tuple[int, ...], at: Floats) -> float:
         return float(better.value_at(np.array(order, dtype=np.int64), at).sum())
 
-    tries = [in_ideal_order(better, route.order), of_more_quality(better, route, search, began_s)]
+    tries = [in_ideal_order(better, route.order)]
+    if not search.quality:
+        tries.append(of_more_quality(better, route, search, began_s))
     for order in tries:
         other = Route.through(c, order)
         if other is not None and other.value(c) >= value - 1e-6:

@@ -24,7 +24,7 @@ _EXTINCTION_MAG = 0.2  # per airmass, V band, a clear site
 _MOONLIGHT = 0.01  # of its worth that a block loses beside a full Moon in the zenith
 _SEEING_ARCSEC = 1.0  # at the target: worse takes its share
 _FORGET_S = 6 * 3600.0
-_GRID_S = 60.0
+_GRID_S, _FINE_S = 60.0, 3.0
 _REACH = 3  # places that a block is moved by
 
 
@@ -71,10 +71,22 @@ def best_starts(c: Candidates, quality: Quality, route: Route, grid_s: float = _
 
     :param grid_s: between the starts that are tried
     """
-    order = route.order
+    grids = [_grid(c, k, a, b, grid_s) for k, a, b in zip(route.order, route.earliest, route.latest, strict=True)]
+    return _best_of(c, quality, route.order, grids)
+
+
+def refined(c: Candidates, quality: Quality, route: Route, starts: Floats) -> Floats:
+    """Find better starts near those that are known, to some seconds."""
+    grids: list[Floats] = []
+    for k, at, a, b in zip(route.order, starts.tolist(), route.earliest, route.latest, strict=True):
+        near = _grid(c, k, max(float(a), at - _GRID_S), min(float(b), at + _GRID_S), _FINE_S)
+        grids.append(np.unique(np.append(near, at)))
+    return _best_of(c, quality, route.order, grids)
+
+
+def _best_of(c: Candidates, quality: Quality, order: tuple[int, ...], grids: list[Floats]) -> Floats:
     if not order:
         return np.zeros(0)
-    grids = [_grid(c, k, a, b, grid_s) for k, a, b in zip(order, route.earliest, route.latest, strict=True)]
     worth = [c.value[k] * quality.at(np.full(len(g), k), g) for k, g in zip(order, grids, strict=True)]
     steps = [c.steps[a][b] for a, b in pairwise(order)]
     totals = [worth[-1]]  # from each start on, the last block first
@@ -82,9 +94,9 @@ def best_starts(c: Candidates, quality: Quality, route: Route, grid_s: float = _
     for i in range(len(order) - 2, -1, -1):
         best = np.maximum.accumulate(totals[-1][::-1])[::-1]
         arrival = grids[i] + c.duration_s[order[i]] + steps[i]
-        k = np.minimum(np.searchsorted(grids[i + 1], arrival - 1e-6), len(grids[i + 1]) - 1)
+        k = np.searchsorted(grids[i + 1], arrival - 1e-6).astype(np.int64)
         follow.append(k)
-        totals.append(worth[i] + best[k])
+        totals.append(worth[i] + np.append(best, -np.inf)[k])  # who comes too late for every start can't be
     starts: list[float] = []
     soonest = 0
     for i, (grid, total) in enumerate(zip(grids, reversed(totals), strict=True)):
