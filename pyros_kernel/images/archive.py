@@ -20,6 +20,7 @@ from sqlalchemy import select
 from instruments import Frame
 from pyros_kernel.images.context import ImageContext
 from pyros_kernel.images.header import build_header
+from pyros_kernel.images.incoming import keep, let_go, take_up
 from pyros_kernel.store import Store
 from pyros_kernel.store.models import Image, Night
 
@@ -68,11 +69,27 @@ class ImageArchive:
 
     def write(self, frame: Frame, context: ImageContext, *, complete: bool = True) -> Path:
         """Write a frame to disk without a row, and give its path; see :meth:`save`."""
-        return write_fits(
-            self.folder(context.night),
-            _stem(frame, context, complete),
-            fits.PrimaryHDU(frame.data, build_header(frame, context, complete=complete)),
-        )
+        folder, stem = self.folder(context.night), _stem(frame, context, complete)
+        kept = keep(folder, stem, frame, context, complete=complete)
+        try:
+            return self._write(folder, stem, frame, context, complete)
+        finally:
+            let_go(kept)
+
+    def take_up(self, night: str) -> list[Path]:
+        """Write the images of frames that a crash left as they came; see :mod:`pyros_kernel.images.incoming`.
+
+        :raises ArchiveError: if the disk does not take one
+        """
+        folder = self.folder(night)
+
+        def write(frame: Frame, context: ImageContext, complete: bool) -> Path:
+            return self._write(folder, _stem(frame, context, complete), frame, context, complete)
+
+        return take_up(folder, write)
+
+    def _write(self, folder: Path, stem: str, frame: Frame, context: ImageContext, complete: bool) -> Path:
+        return write_fits(folder, stem, fits.PrimaryHDU(frame.data, build_header(frame, context, complete=complete)))
 
     def folder(self, night: str) -> Path:
         """Give the folder of a night's images."""

@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import fits
 from sqlalchemy import select
 
-from pyros_kernel.images.archive import PART, ImageArchive, add_row, sync_folder
+from pyros_kernel.images.archive import PART, ArchiveError, ImageArchive, add_row, sync_folder
 from pyros_kernel.store import Image, Plan, Store
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,10 @@ def sweep(archive: ImageArchive, night: str, store: Store) -> Swept:
     if not folder.is_dir():
         return Swept((), ())
     broken = [left for part in sorted(folder.glob(f"*.fits{PART}")) if (left := _settle(part)) is not None]
+    try:
+        archive.take_up(night)
+    except ArchiveError as error:
+        logger.error("a frame that a crash left as it came waits for the next start: %s", error)
     sync_folder(folder)
     paths = {path.relative_to(archive.root).as_posix(): path for path in sorted(folder.glob("*.fits"))}
     with store.session(read_only=True) as session:
