@@ -100,7 +100,7 @@ class NightMachine:
         self._go_down()
 
     def _must_close(self) -> bool:
-        return not self.services.safety.verdict().safe and not self.enclosure.shut
+        return not self.enclosure.shut and not self.services.safety.verdict().safe
 
     def _close_if_unsafe(self) -> None:
         """Close whatever else fails: a step that ends early, as when the store is away, may never come to it."""
@@ -157,10 +157,7 @@ class NightMachine:
             # What stands since before a restart is repaired, in milliseconds; something better is looked for once the
             # dome is open: until then the search would only take the computer's time from what opens it.
             agenda.ask("the night begins", anew=not agenda.stands(), soon=True, start_unix_s=begin_s)
-        elif not self.services.safety.verdict().safe and self.enclosure.shutter in (
-            Shutter.OPEN,
-            Shutter.OPENING,
-        ):
+        elif self._must_close() and self.enclosure.shutter in (Shutter.OPEN, Shutter.OPENING):
             self.enclosure.close_up(str(self.services.safety.verdict()))
 
     def _waiting(self) -> None:

@@ -16,7 +16,7 @@ from pyros_kernel.tasks import ledger
 from pyros_kernel.tasks.application import PyrosCelery
 from pyros_kernel.tasks.queue_lock import QueueLock, is_free
 
-PAUSE_REAL_S = 2.0
+PAUSE_REAL_S = 3.0  # a task whose worker died is found within 10 s, whatever else is looked after
 _QUIET_S = 5.0  # a queue that does nothing for so long although a task is due has lost its message
 _AT_ONCE = 100
 
