@@ -10,6 +10,7 @@ from pyros_kernel.agents.network import shutdown_all, status
 from pyros_kernel.agents.restart import RestartPolicy
 from pyros_kernel.agents.sender import Sender
 from pyros_kernel.agents.watcher import Watcher
+from pyros_kernel.signs import sign
 
 __all__ = [
     "Address",
@@ -29,6 +30,7 @@ __all__ = [
     "Watcher",
     "current",
     "shutdown_all",
+    "sign",
     "status",
     "use",
 ]

@@ -44,7 +44,7 @@ class Agent:
 
     silent_s: float = 3.5  # with a look every second, a hang is seen within 5 s
     """Real seconds after which a running action that gives no sign of life counts as hung: it neither computes, nor
-    is inside a session of the store or sends a message, nor says ``sign()``."""
+    is inside a session of the store or sends a message, nor says :func:`pyros_kernel.agents.sign`."""
     hang_s: float = 4.0
     """Real seconds after which a running action counts as hung whatever signs it gives; raise it for an agent whose
     actions take longer."""
