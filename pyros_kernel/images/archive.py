@@ -73,8 +73,12 @@ class ImageArchive:
         kept = keep(folder, stem, frame, context, complete=complete)
         try:
             return self._write(folder, stem, frame, context, complete)
+        except ArchiveError:
+            if kept is None:
+                raise
         finally:
             let_go(kept)
+        return self._write(folder, stem, frame, context, complete)  # what was kept may have taken the last room
 
     def take_up(self, night: str) -> list[Path]:
         """Write the images of frames that a crash left as they came; see :mod:`pyros_kernel.images.incoming`.

@@ -68,6 +68,21 @@ def test_what_lives_is_left_alone_and_what_is_cut_off_is_dropped(
     assert list(folder.iterdir()) == []
 
 
+def test_what_is_kept_does_not_take_the_last_room(
+    tmp_path: Path, make_frame: MakeFrame, context: ImageContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = archive._reserve
+
+    def room_for_one(folder: Path, stem: str) -> object:
+        if list(folder.glob(f"*{INCOMING}")):
+            raise OSError(28, "No space left on device")
+        return reserve(folder, stem)
+
+    monkeypatch.setattr(archive, "_reserve", room_for_one)
+    path = ImageArchive(tmp_path).write(make_frame(), context)
+    assert [one for one in tmp_path.rglob("*") if one.is_file()] == [path]
+
+
 def test_a_disk_that_is_full_leaves_nothing_behind(
     tmp_path: Path, make_frame: MakeFrame, context: ImageContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
