@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
+
+_REMEMBERED = 1024  # addresses: the same ones come again and again
 
 
 class Allowed:
@@ -15,9 +18,13 @@ class Allowed:
 
     def __init__(self, networks: Iterable[str]) -> None:
         self._networks = [ipaddress.ip_network(text, strict=False) for text in networks]
+        self._known = lru_cache(_REMEMBERED)(self._lies_in_one)
 
     def __call__(self, address: str) -> bool:
         """Tell whether this address may connect."""
+        return self._known(address)
+
+    def _lies_in_one(self, address: str) -> bool:
         try:
             at = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:

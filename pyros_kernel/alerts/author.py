@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import cast
 
 from pyros_kernel.alerts.allowed import Allowed
@@ -195,7 +194,7 @@ class Author(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             return
         # A protocol's time stamp, not an observing matter: the system's time.
-        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self._transport.write(frame(answer(ack, origin, self._taker.local_ivo, now, text)))
 
     def _limit(self, seconds: float) -> None:

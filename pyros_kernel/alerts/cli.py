@@ -76,6 +76,7 @@ def broker(
     from pyros_kernel.alerts import plugins
     from pyros_kernel.alerts.allowed import EVERYONE, Allowed
     from pyros_kernel.alerts.broker import Broker, BrokerSettings
+    from pyros_kernel.alerts.collector import spare_collector
     from pyros_kernel.alerts.kafka import GCN_TOPICS, NoKafka
     from pyros_kernel.alerts.transport import CannotListen
     from pyros_kernel.store import StoreError
@@ -132,6 +133,7 @@ def broker(
     try:
         author, subscriber = running.ports
         click.echo(f"ready: authors {author or '-'}, subscribers {subscriber or '-'}", err=True)
+        spare_collector()
         ending.wait()
     finally:
         running.stop()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -15,15 +16,17 @@ from pyros_kernel.alerts.packet import Packet
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+", re.ASCII)
 _NAME_LENGTH = 80
+_MANY = 16  # so many files are synced together with their file system
+_SYNCFS: Callable[[int], int] | None = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
 _NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
 
 
-def packet_path(packet: Packet, received: datetime) -> Path:
+def packet_path(packet: Packet, received: datetime) -> str:
     """Say where a packet's bytes go, below the data directory.
 
     :param received: observatory time, UTC
     """
-    return Path("alerts") / f"{received:%Y-%m-%d}" / file_name(packet)
+    return f"alerts/{received.date().isoformat()}/{file_name(packet)}"
 
 
 def file_name(packet: Packet) -> str:
@@ -34,7 +37,7 @@ def file_name(packet: Packet) -> str:
     return f"{readable}_{own}.{packet.suffix}"
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path | str, content: bytes) -> None:
     """Write a file so that it is there, whole, or not at all, whenever the program ends.
 
     :raises OSError: if the disk refuses; no half file is left
@@ -45,7 +48,7 @@ def write_file(path: Path, content: bytes) -> None:
     try:
         file = os.open(temporary, _NEW, 0o644)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
         file = os.open(temporary, _NEW, 0o644)
     try:
         try:
@@ -54,19 +57,27 @@ def write_file(path: Path, content: bytes) -> None:
                 done += os.write(file, memoryview(content)[done:])
         finally:
             os.close(file)
-        Path(temporary).replace(path)
+        os.replace(temporary, path)  # noqa: PTH105
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def sync_files(paths: Iterable[Path]) -> None:
+def sync_files(paths: Iterable[Path | str]) -> None:
     """Bring files and their names to the disk.
 
     :raises OSError: if the disk refuses
     """
-    parents: set[Path] = set()
+    by_folder: dict[Path, list[Path | str]] = {}
     for path in paths:
+        by_folder.setdefault(Path(path).parent, []).append(path)
+    for folder, files in by_folder.items():
+        if len(files) < _MANY or not _sync_file_system(folder):
+            _sync_each(folder, files)
+
+
+def _sync_each(folder: Path, files: Iterable[Path | str]) -> None:
+    for path in files:
         try:
             file = os.open(path, os.O_RDONLY)
         except FileNotFoundError:
@@ -75,9 +86,25 @@ def sync_files(paths: Iterable[Path]) -> None:
             os.fdatasync(file)
         finally:
             os.close(file)
-        parents.add(path.parent)
-    for parent in parents:
-        sync_directory(parent)
+    if folder.is_dir():
+        sync_directory(folder)
+
+
+def _sync_file_system(folder: Path) -> bool:
+    """Bring all that is in a folder's file system to the disk, with one call; tell whether there is such a call here.
+
+    A thousand files take it the time of ten syncs.  It reports what could not be written since Linux 5.8.
+    """
+    if _SYNCFS is None or not folder.is_dir():
+        return False
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if _SYNCFS(file):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(file)
+    return True
 
 
 def write_durably(path: Path, content: bytes) -> None:

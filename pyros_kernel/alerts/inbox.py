@@ -143,7 +143,7 @@ class AlertInbox:
         for at, packet, steps in packets:
             key, arrival = packet.key, arrivals[at]
             if key in lacking and key not in new:
-                path = lacking[key] or str(packet_path(packet, now))
+                path = lacking[key] or packet_path(packet, now)
                 new[key] = at, Entry(packet, arrival.source, path, now, steps, has_row=bool(lacking[key]))
                 continue
             copy = Received(partial(self._keeper.row, key), packet, True, arrival.last_byte_s, {}, arrival.source)

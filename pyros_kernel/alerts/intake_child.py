@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+from pyros_kernel.alerts.collector import spare_collector
 from pyros_kernel.alerts.intake import Intake
 from pyros_kernel.alerts.kafka import NoKafka
 from pyros_kernel.alerts.received import Received
@@ -116,6 +117,7 @@ def main() -> None:
     )
     try:
         intake.start(lambda: voice.say({"ready": intake.port}))
+        spare_collector()
         commands = _Commands(intake)
         for line in sys.stdin:
             voice.say(commands.do(json.loads(line)))

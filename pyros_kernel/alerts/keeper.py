@@ -71,7 +71,7 @@ class Keeper:
         self._store, self._durable, self._directory, self._journal = store, durable, directory, journal
         self._known = Known(store)
         self._waiting: dict[Key, Entry] = {}
-        self._unsynced: list[Path] = []  # files that may not have reached the disk
+        self._unsynced: list[str] = []  # files that may not have reached the disk
         self._writing = threading.Lock()  # held while files and rows are made
         self._changed = threading.Condition()  # of what waits, and of the end
         self._ending = False
@@ -152,7 +152,7 @@ class Keeper:
             key = words["ivorn"], words["digest"]
             has_row = key in self._known.find([key])
             path = self._directory / words["path"]
-            self._unsynced.append(path)
+            self._unsynced.append(str(path))
             if has_row and path.is_file() and path.stat().st_size == len(raw):
                 continue
             logger.warning("file and row of %s are made again from the packets' journal", words["ivorn"])
@@ -175,6 +175,7 @@ class Keeper:
                 self._journal.clear()
         except (OSError, SQLAlchemyError, StoreError):
             logger.exception("packets could not be written; the journal keeps them for the next start")
+        self._known.close()
         self._journal.close()
 
     def _run(self) -> None:
@@ -207,7 +208,7 @@ class Keeper:
             if not batch:
                 return 0
             for entry in batch:
-                path = self._directory / entry.path
+                path = f"{self._directory}/{entry.path}"  # a Path costs as much as the file
                 write_file(path, entry.packet.raw)
                 self._unsynced.append(path)
             self._insert([entry for entry in batch if not entry.has_row])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import erfa
 
-from pyros_kernel.alerts.tree import Element, child, child_text
+from pyros_kernel.alerts.tree import Element, child, child_text, within
 
 _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,12}))?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _SCALES = ("TDB", "TT", "TAI", "GPS")
@@ -40,12 +40,13 @@ class Moment:
 
 def read_moment(root: Element) -> Moment:
     """Read the time of a VOEvent's event; an impossible date is no error."""
-    coords = root.find("{*}WhereWhen//{*}ObservationLocation//{*}AstroCoords")
+    where = child(root, "WhereWhen")
+    coords = None if where is None else within(where, "ObservationLocation", "AstroCoords")
     text = "" if coords is None else child_text(coords, "Time", "TimeInstant", "ISOTime") or ""
     if not text:
         return Moment("", None)
     try:
-        return Moment(text, to_utc(text, _scale(root, coords)))
+        return Moment(text, to_utc(text, _scale(where, coords)))
     except ValueError as error:
         return Moment(text, None, f"the event's time {text!r} can't be: {error}")
 
@@ -103,9 +104,9 @@ def _offset(zone: str | None) -> timedelta:
     return -size if zone[0] == "-" else size
 
 
-def _scale(root: Element, coords: Element) -> str:
+def _scale(where: Element, coords: Element) -> str:
     """Read the time scale from a coordinate system's name: ``TDB-ICRS-BARY``, ``FK5-UTC-GEO``."""
-    system = child(root, "WhereWhen", "ObsDataLocation", "ObservationLocation", "AstroCoordSystem")
+    system = child(where, "ObsDataLocation", "ObservationLocation", "AstroCoordSystem")
     names = (coords.get("coord_system_id"), None if system is None else system.get("id"))
     words = "-".join(name for name in names if name).split("-")
     return next((word for word in words if word in _SCALES), "UTC")

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from pyros_kernel.alerts.streams import Kind
-from pyros_kernel.alerts.tree import Element, child_text
+from pyros_kernel.alerts.tree import Element, child, child_text, within
 
 # Error circles from this radius on hold the whole sky: the sender did not know.
 WHOLE_SKY_DEG = 180.0
@@ -37,10 +37,12 @@ def read_position(root: Element, coords_string: str, kind: Kind) -> Position:
     :param coords_string: the Param of this name, with which GCN tells what its position is
     :param kind: what the packet tells
     """
-    found = root.find("{*}WhereWhen//{*}ObservationLocation//{*}Position2D")
+    where = child(root, "WhereWhen")
+    found = None if where is None else within(where, "ObservationLocation", "Position2D")
     if found is None:
         return Position(None, None, None, "the packet has no position")
-    ra_text, dec_text = child_text(found, "Value2", "C1"), child_text(found, "Value2", "C2")
+    value = child(found, "Value2")
+    ra_text, dec_text = (None, None) if value is None else (child_text(value, "C1"), child_text(value, "C2"))
     ra_deg, dec_deg = _number(ra_text), _number(dec_text)
     error_deg = _number(child_text(found, "Error2Radius"))
     unit = (found.get("unit") or "deg").strip()

@@ -111,7 +111,7 @@ def answer(ack: bool, origin: str, response: str, time: str, text: str) -> bytes
     :param time: ISO 8601, UTC
     :param text: the result, in words
     """
-    clean = "".join(c if c.isprintable() else " " for c in text)
+    clean = text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
     fields = {"origin": origin, "response": response, "time": time, "result": clean}
     escaped = {name: escape(value) for name, value in fields.items()}
     return _MESSAGE.format(role="ack" if ack else "nak", **escaped).encode()

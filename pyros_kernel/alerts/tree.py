@@ -73,8 +73,18 @@ def child(element: Element, *names: str) -> etree._Element | None:
     for name in names:
         if at is None:
             return None
-        at = at.find("{*}" + name)
+        at = next(at.iterchildren("{*}" + name), None)
     return at
+
+
+def within(element: Element, *names: str) -> Element | None:
+    """Walk down by local names with any elements between them; None if there is no such way."""
+    if not names:
+        return element
+    for found in element.iter("{*}" + names[0]):
+        if (end := within(found, *names[1:])) is not None:
+            return end
+    return None
 
 
 def child_text(element: Element, *names: str) -> str | None:

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Generator, MutableMapping
 from contextlib import contextmanager
-from typing import Any
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -89,24 +88,6 @@ class Store:
                     session.commit()
         finally:
             self._leave(read_only)
-
-    @contextmanager
-    def cursor(self) -> Generator[Any]:
-        """Read with a cursor of the database's driver: for hot paths, where a session costs too much.
-
-        :raises StoreError: if the store is closed, or the database refuses
-        """
-        self._enter(read_only=True)
-        try:
-            connection = self._engine.raw_connection()
-            try:
-                yield connection.cursor()
-            finally:
-                connection.close()  # what it read in is rolled back; it goes back into the pool
-        except self._engine.dialect.loaded_dbapi.Error as error:
-            raise StoreError(f"the database {self.url} refused: {error}") from error
-        finally:
-            self._leave(read_only=True)
 
     def _enter(self, read_only: bool) -> None:
         if not read_only and getattr(self._thread, "writing", False):
