@@ -76,7 +76,7 @@ class Majordome(Agent):
         self._services, self._wishes = services, wishes
         self.machine = NightMachine(services, wishes, self.stopping, config)
         self._moving = threading.Lock()  # held while something is decided about the telescope and sent to it
-        self._pointed: dict[int, _Pointed] = {}
+        self._pointed: dict[str, _Pointed] = {}  # by the packet's key
         self._told, self._told_s = (self.machine.status, ""), 0.0
         self._thread_of_night = threading.Thread(target=self.machine.run, name="pyros-night", daemon=True)
 
@@ -157,22 +157,22 @@ class Majordome(Agent):
         """Give the Majordome that listens at an address, if it is in this process."""
         return _HERE.get(address)
 
-    def point_at_once(self, alert_id: int, payload: dict[str, Any]) -> None:
+    def point_at_once(self, payload: dict[str, Any]) -> None:
         """Interrupt and slew in the caller's thread; the message that follows does the rest.
 
         A message through the network costs 4 to 8 ms and two changes of thread, which a burst need not wait for.
         """
-        self._pointed[alert_id] = self._point(alert_id, payload)
+        self._pointed[str(payload["key"])] = self._point(payload)
 
     def target_of_opportunity(self, message: Message) -> None:
         """Interrupt what runs and slew to an alert's position, or say why not."""
         payload = message.payload
         sequence_id, alert_id = int(payload["sequence_id"]), int(payload["alert_id"])
-        pointed = self._pointed.pop(alert_id, None) or self._point(alert_id, payload)
+        pointed = self._pointed.pop(str(payload["key"]), None) or self._point(payload)
         if pointed.slew is not None:
             self._wait_for_end(sequence_id, pointed.interrupted)
             self.machine.course.agenda.place_now(sequence_id, self._duration_s(sequence_id), f"alert {alert_id}")
-            pointed = self._hand_over(alert_id, sequence_id, payload, pointed)
+            pointed = self._hand_over(sequence_id, payload, pointed)
         self._note_steps(alert_id, pointed.steps, pointed.why_not)
         if pointed.why_not:
             logger.warning("alert %d is not observed at once: %s", alert_id, pointed.why_not)
@@ -192,17 +192,17 @@ class Majordome(Agent):
             self.machine.wake.set()
             self.stopping.wait(0.01)
 
-    def _hand_over(self, alert_id: int, sequence_id: int, payload: dict[str, Any], pointed: _Pointed) -> _Pointed:
+    def _hand_over(self, sequence_id: int, payload: dict[str, Any], pointed: _Pointed) -> _Pointed:
         """Give the sequence to the machine; what it began since the slew was sent, and may point elsewhere, ends."""
         while pointed.slew is not None:
             self.machine.course.take_alert(sequence_id, pointed.slew)
             other = self.machine.course.running
             if other is None or other is pointed.interrupted or other.ended or other.is_alert:
                 break
-            pointed = self._point(alert_id, payload)
+            pointed = self._point(payload)
         return pointed
 
-    def _point(self, alert_id: int, payload: dict[str, Any]) -> _Pointed:
+    def _point(self, payload: dict[str, Any]) -> _Pointed:
         t0_s = float(payload["t0_monotonic_s"])
         steps: dict[str, float] = {}
         with self._moving:
@@ -210,27 +210,27 @@ class Majordome(Agent):
             if not why_not:
                 interrupted = self.machine.course.running
                 try:
-                    slew = self._interrupt_and_slew(alert_id, payload, t0_s, steps)
+                    slew = self._interrupt_and_slew(payload, t0_s, steps)
                     return _Pointed(steps, slew, interrupted=interrupted)
                 except InstrumentError as error:
                     why_not = str(error)
         return _Pointed(steps, why_not=why_not)
 
     def _interrupt_and_slew(
-        self, alert_id: int, payload: dict[str, Any], t0_s: float, steps: dict[str, float]
+        self, payload: dict[str, Any], t0_s: float, steps: dict[str, float]
     ) -> Operation[TelescopeState]:
         target = SkyCoord(float(payload["ra_deg"]), float(payload["dec_deg"]), unit="deg", frame="icrs")
         steps["allowed"] = 1000 * (time.monotonic() - t0_s)
         running = self.machine.course.running
         if running is not None:
-            running.cancelled.set(f"interrupted by alert {alert_id}")
+            running.cancelled.set(f"interrupted by alert {payload['ivorn']}")
         steps["interrupted"] = 1000 * (time.monotonic() - t0_s)
         telescope, never = self._services.devices.telescope, Cancellation()
         slew = through_cuts(telescope, lambda: start_slew(target, self._services, never), never)
         sent_s = slew.sent_monotonic_s or time.monotonic()
         steps["slew_sent"] = 1000 * (sent_s - t0_s)
-        logger.warning("alert %d: slewing to %.4f %.4f, %.1f ms after its last byte", alert_id, payload["ra_deg"],
-                       payload["dec_deg"], steps["slew_sent"])  # fmt: skip
+        logger.warning("alert %s: slewing to %.4f %.4f, %.1f ms after its last byte", payload["ivorn"],
+                       payload["ra_deg"], payload["dec_deg"], steps["slew_sent"])  # fmt: skip
         return slew
 
     def _why_not(self, sequence_id: int, payload: dict[str, Any]) -> str:
@@ -272,10 +272,11 @@ class Majordome(Agent):
 
 def unobservable(services: Services, ra_deg: float, dec_deg: float, min_altitude_deg: float) -> str:
     """Say why a position can't be observed now; empty if it can."""
-    block = Block.make(
+    block = Block(
         0,
-        SkyCoord(ra_deg, dec_deg, unit="deg", frame="icrs"),
-        duration_s=60.0,
+        ra_deg,
+        dec_deg,
+        60.0,
         priority=100.0,
         min_altitude_deg=min_altitude_deg,
         max_sun_altitude_deg=-12.0,

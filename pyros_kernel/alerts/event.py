@@ -47,8 +47,9 @@ def retracted_by(session: Session, packet: Packet, now: datetime) -> str:
     if _has_trigger(packet):
         about.append(_trigger(packet))
     query = select(Alert.ivorn).where(
-        Alert.received > now - _LOOK_BACK, Alert.reason.startswith(RETRACTS), Alert.role != "test", or_(*about)
-    )
+        Alert.is_retraction, Alert.received > now - _LOOK_BACK, Alert.reason.startswith(RETRACTS),
+        Alert.role != "test", or_(*about),
+    )  # fmt: skip
     return session.scalars(query.limit(1)).first() or ""
 
 

@@ -62,20 +62,20 @@ class Foreseen:
     min_altitude_deg: float
 
 
-def foresee(
-    store: Store, alert_id: int, packet: Packet, now_s: float, why_not: WhyNot | None = None
-) -> Foreseen | None:
+def foresee(store: Store, packet: Packet, now_s: float, why_not: WhyNot | None = None) -> Foreseen | None:
     """Tell, without writing anything, whether an alert will make a new request; None if it will not.
 
+    :param packet: stored durably; its row may still be missing
     :param now_s: observatory time, unix seconds UTC
     """
     if packet.is_retraction:
         return None
     with store.session(read_only=True) as session:
-        if session.scalar(select(Alert.status).where(Alert.id == alert_id)) is not AlertStatus.RECEIVED:
+        own = select(Alert.status).where(Alert.ivorn == packet.ivorn, Alert.digest == packet.digest)
+        if session.scalar(own) not in (None, AlertStatus.RECEIVED):
             return None
         now = datetime.fromtimestamp(now_s, UTC)
-        if find_request_id(session, alert_id, packet, now) is not None or retracted_by(session, packet, now):
+        if find_request_id(session, None, packet, now) is not None or retracted_by(session, packet, now):
             return None
         strategies = session.execute(_STRATEGIES).all()
         decision = decide(packet, cast("Iterable[Strategy]", strategies), now_s, why_not)

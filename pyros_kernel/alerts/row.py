@@ -24,6 +24,7 @@ def columns_of(packet: Packet, received: datetime) -> dict[str, Any]:
         "packet_type": packet.packet_type,
         "trigger_id": packet.trigger_id,
         "received": received,
+        "is_retraction": packet.is_retraction,
         "event_time": packet.event_utc,
         "ra_deg": packet.ra_deg,
         "dec_deg": packet.dec_deg,

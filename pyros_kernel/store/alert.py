@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pyros_kernel.store import status as st
@@ -40,7 +40,12 @@ class Alert(Stateful, Base):
     """
 
     __tablename__ = "alert"
-    __table_args__ = (UniqueConstraint("ivorn", "digest"),)
+    # By these an alert finds others of its event, among a million that are stored.
+    __table_args__ = (
+        UniqueConstraint("ivorn", "digest"),
+        Index("ix_alert_trigger_id", "trigger_id", "stream"),
+        Index("ix_alert_is_retraction", "is_retraction", "received"),
+    )
     group = "common"
     transitions = st.ALERT_TRANSITIONS
 
@@ -52,7 +57,8 @@ class Alert(Stateful, Base):
     packet_type: Mapped[str] = mapped_column(String(64), default="")
     trigger_id: Mapped[str] = mapped_column(String(64), default="")
     received: Mapped[datetime] = mapped_column(index=True)
-    event_time: Mapped[datetime | None]
+    is_retraction: Mapped[bool] = mapped_column(default=False)
+    event_time: Mapped[datetime | None] = mapped_column(index=True)
     ra_deg: Mapped[float | None]
     dec_deg: Mapped[float | None]
     error_deg: Mapped[float | None]
