@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from pyros_kernel.alerts.packet import Packet
@@ -24,18 +27,48 @@ _ERRORS = 2.0
 _CLOSE_DEG = 0.2
 
 
+_C = Alert.__table__.c
+# Statements that are made once: an alert waits for them, and SQLAlchemy takes longer to make one than to ask it.
+_TRIGGER = and_(_C.stream == bindparam("stream"), _C.trigger_id == bindparam("trigger"))
+_OTHERS = and_(_C.received > bindparam("since"), _C.id != bindparam("own"), _C.request_id.is_not(None))
+_SAME = (
+    select(_C.request_id)
+    .where(_OTHERS, or_(_C.ivorn.in_(bindparam("cited", expanding=True)), _TRIGGER))
+    .order_by(_C.id.desc())
+    .limit(1)
+)
+_NEAR = (
+    select(_C.request_id, _C.ra_deg, _C.dec_deg, _C.error_deg)
+    .where(_OTHERS, _C.event_time.between(bindparam("begin"), bindparam("end")), _C.stream != bindparam("stream"))
+    .order_by(_C.id.desc())
+)
+_RETRACTION = (
+    select(_C.ivorn)
+    .where(
+        _C.is_retraction,
+        _C.received > bindparam("since"),
+        _C.reason.startswith(RETRACTS),
+        _C.role != "test",
+        or_(_C.reason.like(bindparam("about"), escape="/"), _TRIGGER),
+    )
+    .limit(1)
+)
+_SPECIAL = re.compile(r"([/%_])")
+
+
 def find_request_id(session: Session, alert_id: int | None, packet: Packet, now: datetime) -> int | None:
     """Find the request of the same event, as its id.
 
-    :param alert_id: the alert that asks
+    :param alert_id: the alert that asks; None if it has no row yet
     :param now: observatory time, UTC
     """
-    since = and_(Alert.received > now - _LOOK_BACK, Alert.id != alert_id, Alert.request_id.is_not(None))
-    if same := _same(packet):
-        query = select(Alert.request_id).where(since, or_(*same)).order_by(Alert.id.desc()).limit(1)
-        if (found := session.scalar(query)) is not None:
+    words = _words(packet, now) | {"own": alert_id or 0}
+    cited = [c.ivorn for c in packet.citations if c.ivorn]
+    if cited or words["trigger"]:
+        found = session.connection().execute(_SAME, words | {"cited": cited}).scalar()
+        if found is not None:
             return found
-    return _by_time_and_place(session, since, packet)
+    return _by_time_and_place(session, words, packet)
 
 
 def retracted_by(session: Session, packet: Packet, now: datetime) -> str:
@@ -43,38 +76,21 @@ def retracted_by(session: Session, packet: Packet, now: datetime) -> str:
 
     :param now: observatory time, UTC
     """
-    about = [Alert.reason.contains(packet.ivorn, autoescape=True)]
-    if _has_trigger(packet):
-        about.append(_trigger(packet))
-    query = select(Alert.ivorn).where(
-        Alert.is_retraction, Alert.received > now - _LOOK_BACK, Alert.reason.startswith(RETRACTS),
-        Alert.role != "test", or_(*about),
-    )  # fmt: skip
-    return session.scalars(query.limit(1)).first() or ""
+    about = {"about": "%" + _SPECIAL.sub(r"/\1", packet.ivorn) + "%"}
+    return session.connection().execute(_RETRACTION, _words(packet, now) | about).scalar() or ""
 
 
-def _same(packet: Packet) -> list[ColumnElement[bool]]:
-    same: list[ColumnElement[bool]] = []
-    if cited := [c.ivorn for c in packet.citations if c.ivorn]:
-        same.append(Alert.ivorn.in_(cited))
-    if _has_trigger(packet):
-        same.append(_trigger(packet))
-    return same
+def _words(packet: Packet, now: datetime) -> dict[str, Any]:
+    trigger = packet.trigger_id if packet.trigger_id.lstrip("0") not in _NO_TRIGGER else None
+    return {"since": now - _LOOK_BACK, "stream": packet.stream, "trigger": trigger}
 
 
-def _by_time_and_place(session: Session, since: ColumnElement[bool], packet: Packet) -> int | None:
+def _by_time_and_place(session: Session, words: Mapping[str, Any], packet: Packet) -> int | None:
     if packet.event_utc is None or packet.position_problem or packet.is_retraction or packet.kind is Kind.POINTING:
         return None
     assert packet.ra_deg is not None and packet.dec_deg is not None  # the position has no problem
-    others = session.execute(
-        select(Alert.request_id, Alert.ra_deg, Alert.dec_deg, Alert.error_deg)
-        .where(
-            since,
-            Alert.event_time.between(packet.event_utc - _SAME_BURST, packet.event_utc + _SAME_BURST),
-            Alert.stream != packet.stream,
-        )
-        .order_by(Alert.id.desc())
-    )
+    span = {"begin": packet.event_utc - _SAME_BURST, "end": packet.event_utc + _SAME_BURST}
+    others = session.connection().execute(_NEAR, {**words, **span})
     for request_id, ra_deg, dec_deg, error_deg in others:
         if ra_deg is None or dec_deg is None:
             continue
@@ -89,11 +105,3 @@ def separation_deg(ra1_deg: float, dec1_deg: float, ra2_deg: float, dec2_deg: fl
     ra1, dec1, ra2, dec2 = map(math.radians, (ra1_deg, dec1_deg, ra2_deg, dec2_deg))
     half = math.sin((dec2 - dec1) / 2) ** 2 + math.cos(dec1) * math.cos(dec2) * math.sin((ra2 - ra1) / 2) ** 2
     return math.degrees(2 * math.asin(min(1.0, math.sqrt(half))))
-
-
-def _has_trigger(packet: Packet) -> bool:
-    return packet.trigger_id.lstrip("0") not in _NO_TRIGGER
-
-
-def _trigger(packet: Packet) -> ColumnElement[bool]:
-    return and_(Alert.stream == packet.stream, Alert.trigger_id == packet.trigger_id)

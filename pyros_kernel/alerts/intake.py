@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pyros_kernel.alerts.broadcaster import Broadcaster
 from pyros_kernel.alerts.inbox import AlertInbox
+from pyros_kernel.alerts.interpreter_lock import hurried
 from pyros_kernel.alerts.kafka import KafkaInput
 from pyros_kernel.alerts.quick_store import quick
 from pyros_kernel.alerts.received import Arrival, Outcome, Received
@@ -126,7 +127,8 @@ class Intake:
         return source
 
     def _receive(self, arrivals: Sequence[Arrival]) -> Sequence[Outcome]:
-        outcomes = self._inbox.receive_all(arrivals)
+        with hurried:
+            outcomes = self._inbox.receive_all(arrivals)
         for outcome in outcomes:
             known = isinstance(outcome, Received)
             self._counted("refused" if not known else "duplicate" if outcome.duplicate else "received")
@@ -134,7 +136,8 @@ class Intake:
 
     def _new(self, received: Received) -> None:
         try:
-            self._act(received)
+            with hurried:
+                self._act(received)
         finally:
             if received.packet.suffix == "xml":  # subscribers understand VOEvents only
                 for broadcaster in self._broadcasters:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,9 +19,10 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from pyros_kernel.alerts.child import Child
+from pyros_kernel.alerts.interpreter_lock import WAITING_S, claim, hurried, release
 from pyros_kernel.alerts.reading import read_packet
 from pyros_kernel.alerts.received import Received
-from pyros_kernel.alerts.transport import SWITCH_INTERVAL_S, CannotListen
+from pyros_kernel.alerts.transport import CannotListen
 from pyros_kernel.alerts.tree import NotVoevent
 from pyros_kernel.clock import Clock
 from pyros_kernel.store import Alert, Store, StoreError
@@ -80,7 +80,6 @@ class IntakeProcess:
         self._act, self._counted = act, counted
         self._child: Child | None = None
         self._thread: threading.Thread | None = None
-        self._switch_interval_s = 0.0
         self._ending = threading.Event()
         self._asking = threading.Lock()
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
@@ -103,8 +102,7 @@ class IntakeProcess:
         """
         self._start_child()
         # What follows an acknowledgement still competes with the kernel's cells.
-        self._switch_interval_s = sys.getswitchinterval()
-        sys.setswitchinterval(min(SWITCH_INTERVAL_S, self._switch_interval_s))
+        claim(WAITING_S)
         self._thread = threading.Thread(target=self._run, name="pyros-intake", daemon=True)
         self._thread.start()
 
@@ -116,7 +114,7 @@ class IntakeProcess:
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join(_STOP_S)
-            sys.setswitchinterval(self._switch_interval_s)
+            release(WAITING_S)
         self._end_child()
 
     def subscribe(self, host: str, port: int, filters: Sequence[str] = ()) -> Elsewhere:
@@ -192,9 +190,10 @@ class IntakeProcess:
         if "counted" in words:
             self._counted(str(words["counted"]))
         elif "new" in words:
-            received = self._read(words)
-            if received is not None:
-                self._act(received)
+            with hurried:
+                received = self._read(words)
+                if received is not None:
+                    self._act(received)
         elif not words.get("again"):
             self._answers.put(words)
 

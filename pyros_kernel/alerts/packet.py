@@ -20,7 +20,7 @@ from pyros_kernel.alerts.moment import read_moment
 from pyros_kernel.alerts.position import read_position
 from pyros_kernel.alerts.stream_table import stream_of
 from pyros_kernel.alerts.streams import UNKNOWN, Kind, Stream
-from pyros_kernel.alerts.tree import Element, NotVoevent, canonical, child, read_tree
+from pyros_kernel.alerts.tree import Element, NotVoevent, canonical, child, read_objects, read_tree
 from pyros_kernel.alerts.validity import schema_error
 
 MAX_WORD = 64
@@ -131,6 +131,16 @@ class Packet:
     def error(self) -> u.Quantity | None:
         """Radius of the error circle, as the packet gives it."""
         return None if self.error_deg is None else self.error_deg * u.deg
+
+    @property
+    def voevent(self) -> Element:
+        """The packet as voevent-parse has it, for its functions, such as ``voeventparse.get_grouped_params``.
+
+        It is read anew, after our own parser, and may be changed.
+
+        :raises NotVoevent: for a JSON notice
+        """
+        return read_objects(self.raw)
 
     @property
     def title(self) -> str:

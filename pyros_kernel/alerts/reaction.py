@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from pyros_kernel.alerts.event import RETRACTS, find_request_id, retracted_by
@@ -28,9 +28,9 @@ from pyros_kernel.store import Alert, AlertStatus, Request, RequestStatus, Seque
 logger = logging.getLogger(__name__)
 
 # Rows of these words, not objects: they are only read, and an alert waits for them.
-_STRATEGIES = select(
-    Strategy.name, Strategy.enabled, Strategy.is_default, Strategy.order, Strategy.conditions, Strategy.observation
-)
+_S, _A = Strategy.__table__.c, Alert.__table__.c
+_STRATEGIES = select(_S.name, _S.enabled, _S.is_default, _S.order, _S.conditions, _S.observation)
+_STATUS = select(_A.status).where(_A.ivorn == bindparam("ivorn"), _A.digest == bindparam("digest"))
 _MIN_ALTITUDE_DEG = float(Sequence.__table__.c.min_altitude_deg.default.arg)
 
 
@@ -71,13 +71,14 @@ def foresee(store: Store, packet: Packet, now_s: float, why_not: WhyNot | None =
     if packet.is_retraction:
         return None
     with store.session(read_only=True) as session:
-        own = select(Alert.status).where(Alert.ivorn == packet.ivorn, Alert.digest == packet.digest)
-        if session.scalar(own) not in (None, AlertStatus.RECEIVED):
+        ask = session.connection().execute
+        own = ask(_STATUS, {"ivorn": packet.ivorn, "digest": packet.digest}).scalar()
+        if own not in (None, AlertStatus.RECEIVED):
             return None
         now = datetime.fromtimestamp(now_s, UTC)
         if find_request_id(session, None, packet, now) is not None or retracted_by(session, packet, now):
             return None
-        strategies = session.execute(_STRATEGIES).all()
+        strategies = ask(_STRATEGIES).all()
         decision = decide(packet, cast("Iterable[Strategy]", strategies), now_s, why_not)
         if decision.strategy is None:
             return None

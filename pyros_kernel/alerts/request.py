@@ -17,7 +17,7 @@ from collections.abc import Sequence as Listing
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from pyros_kernel.alerts.event import separation_deg
@@ -42,6 +42,8 @@ _LIMITS = {"min_altitude_deg", "max_sun_altitude_deg", "min_moon_separation_deg"
 _UNBEGUN = {SequenceStatus.DRAFT, SequenceStatus.OBSERVABLE, SequenceStatus.PLANNED}
 # Nearer than this the telescope stays where it is: a frame is lost by moving, and nothing is gained.
 _RECENTRE_DEG = 10 / 3600
+_USER = select(User.__table__.c.id).where(User.__table__.c.username == bindparam("name"))
+_PROGRAMME = select(ScientificProgramme.__table__.c.id).where(ScientificProgramme.__table__.c.name == bindparam("name"))
 UNENDED = {RequestStatus.DRAFT, RequestStatus.SUBMITTED, RequestStatus.EXECUTING}
 
 
@@ -106,19 +108,16 @@ def unusable(session: Session, observation: dict[str, Any]) -> str:
     if unknown := sorted(set(observation) - _KEYS - _LIMITS):
         return f"unknown keys {', '.join(unknown)}"
     try:
-        albums = [_album(channel, plans) for channel, plans in observation["albums"].items()]
+        albums = [(Channel(channel), _plans(plans)) for channel, plans in observation["albums"].items()]
         for key in ({"priority_offset", "window_s"} | _LIMITS) & set(observation):
             float(observation[key])
-        names = (
-            (User.username, observation.get("user", "pyros")),
-            (ScientificProgramme.name, observation["programme"]),
-        )
+        names = ((_USER, observation.get("user", "pyros")), (_PROGRAMME, observation["programme"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return f"not understood: {error!r}"
-    for column, name in names:
-        if session.scalar(select(column).where(column == name)) is None:
-            return f"there is no {column.class_.__tablename__} named {name!r}"
-    return "" if any(album.plans for album in albums) else "there are no plans"
+    for query, name in names:
+        if session.connection().execute(query, {"name": name}).scalar() is None:
+            return f"there is no {query.get_final_froms()[0].description} named {name!r}"
+    return "" if any(plans for _, plans in albums) else "there are no plans"
 
 
 def change_request(session: Session, alert: Alert, request: Request) -> Listing[Sequence]:
@@ -184,14 +183,15 @@ def _unusable(strategy: Strategy, why: str) -> UnusableStrategy:
 
 
 def _album(channel: str, plans: list[dict[str, Any]]) -> Album:
-    return Album(
-        channel=Channel(channel),
-        plans=[
-            Plan(
-                filter=str(plan["filter"]),
-                exposure_time_s=float(plan["exposure_time_s"]),
-                number_of_images=int(plan.get("number_of_images", 1)),
-            )
-            for plan in plans
-        ],
-    )
+    return Album(channel=Channel(channel), plans=[Plan(**plan) for plan in _plans(plans)])
+
+
+def _plans(plans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {
+            "filter": str(plan["filter"]),
+            "exposure_time_s": float(plan["exposure_time_s"]),
+            "number_of_images": int(plan.get("number_of_images", 1)),
+        }
+        for plan in plans
+    ]

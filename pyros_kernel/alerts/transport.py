@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import sys
 import threading
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -20,6 +19,7 @@ import uvloop
 from pyros_kernel.alerts.allowed import EVERYONE, Allowed
 from pyros_kernel.alerts.author import Author, Taker
 from pyros_kernel.alerts.framing import MAX_BYTES
+from pyros_kernel.alerts.interpreter_lock import WAITING_S, claim, release
 from pyros_kernel.alerts.received import Receive, Received
 
 logger = logging.getLogger(__name__)
@@ -28,9 +28,6 @@ DEFAULT_PORT = 8098
 BACKLOG = 1024
 SEND_BUFFER = 1 << 16
 STOP_DEADLINE_S = 10.0
-# A busy cell keeps the interpreter's lock for one of these at a time, and several pass before an
-# acknowledgement is out: 200-340 ms (measured) with the default of 5 ms, 3-4 ms with this.
-SWITCH_INTERVAL_S = 0.001
 
 
 class CannotListen(Exception):
@@ -87,7 +84,6 @@ class VtpReceiver:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = asyncio.Event()
-        self._switch_interval_s = 0.0
 
     @property
     def port(self) -> int:
@@ -114,8 +110,7 @@ class VtpReceiver:
         listener = None if self._port is None else listening_socket(self._host, self._port)
         if listener is not None:
             self._port = int(listener.getsockname()[1])
-        self._switch_interval_s = sys.getswitchinterval()
-        sys.setswitchinterval(min(SWITCH_INTERVAL_S, self._switch_interval_s))
+        claim(WAITING_S)
         self._loop, self._stopping = uvloop.new_event_loop(), asyncio.Event()
         self._thread = threading.Thread(
             target=_run, args=(self._loop, self._serve(listener, self._stopping)), name="pyros-vtp", daemon=True
@@ -132,7 +127,7 @@ class VtpReceiver:
         self._thread = self._loop = None
         loop.call_soon_threadsafe(self._stopping.set)
         thread.join(STOP_DEADLINE_S)
-        sys.setswitchinterval(self._switch_interval_s)
+        release(WAITING_S)
         if thread.is_alive():
             logger.error("the alert receiver did not stop within %.0f s", STOP_DEADLINE_S)
 

@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from pyros_kernel.alerts.event import find_request_id
 from pyros_kernel.alerts.packet import parse
+from pyros_kernel.alerts.reaction import foresee
 from pyros_kernel.alerts.request import UnusableStrategy, make_request
 from pyros_kernel.alerts.row import row_of
 from pyros_kernel.alerts.strategy import decide
 from pyros_kernel.clock import Clock
-from pyros_kernel.store import Alert, Store, Strategy
+from pyros_kernel.store import Store, Strategy
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +35,9 @@ def warm_up(store: Store, clock: Clock) -> None:
     """Make and undo an alert and a request: statements are compiled, connections open (about 0.1 s)."""
     packet = parse(_PACKET)
     now = datetime.fromtimestamp(clock.unix_s(), UTC)
+    foresee(store, packet, clock.unix_s())
     try:
         with store.session() as session:
-            session.scalars(select(Alert.id).where(Alert.ivorn == packet.ivorn, Alert.digest == packet.digest)).all()
             alert = row_of(packet, now)
             session.add(alert)
             session.flush()

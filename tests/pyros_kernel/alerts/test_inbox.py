@@ -27,7 +27,7 @@ class FailingStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.engine, self.cursor = store.engine, store.cursor
+        self.engine, self.url = store.engine, store.url
         self.failures = 0
 
     @contextmanager
