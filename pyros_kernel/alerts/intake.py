@@ -47,7 +47,7 @@ class Intake:
     ) -> None:
         self._quick = quick(store)
         self._inbox = AlertInbox(self._quick, directory, clock, durable=store)
-        self._vtp = VtpReceiver(self._receive, self._new, host=host, port=port)
+        self._vtp = VtpReceiver(self._receive, self._new, host=host, port=port, strict=True)
         self._act, self._counted = act, counted
         self._broadcasters: list[Broadcaster] = []
         self._sources: list[KafkaInput | WatchedDirectory] = []

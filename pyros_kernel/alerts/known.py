@@ -37,7 +37,7 @@ class Known:
         """
         asked = list(keys)
         with self._looking:
-            if self._closed:
+            if self._closed or self._store.closed:
                 raise StoreError(f"the store {self._store.url} is closed")
             if self._link is not None:
                 try:

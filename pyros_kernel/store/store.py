@@ -69,6 +69,11 @@ class Store:
         """Its address, without a password."""
         return shown(self._engine.url)
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed: for who keeps a connection of the engine."""
+        return self._closed
+
     @contextmanager
     def session(self, *, read_only: bool = False) -> Generator[Session]:
         """Open a session: committed at the end of the block, rolled back by an exception.

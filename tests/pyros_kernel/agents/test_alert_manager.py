@@ -104,6 +104,13 @@ def test_copies_and_unwanted_packets_disturb_nobody(
     assert len(ears.heard) == 1
 
 
+def test_an_author_whose_packet_breaks_the_schema_is_told(services: Services, manager: AlertManager) -> None:
+    answer = send(SWIFT.replace(b"<Who>", b"<Whom/><Who>"), port=manager.port)
+    assert not answer.ack
+    assert "breaks the schema of VOEvent 2.0" in answer.text
+    assert not alerts(services)
+
+
 def test_without_a_majordome_the_request_waits_for_the_schedule(
     services: Services, manager: AlertManager, until: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -27,7 +27,7 @@ class FailingStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.engine, self.url = store.engine, store.url
+        self.engine, self.url, self.closed = store.engine, store.url, False
         self.failures = 0
 
     @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import voeventparse
 from astropy import units as u
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -142,6 +143,28 @@ def test_a_packet_gives_astropy_objects() -> None:
     assert packet.params["Image_Signif"] == packet.params["Image_Signif"] == "7.33"
     assert packet.params["Solution_Status/GRB_Identified"] == packet.params["GRB_Identified"] == "true"
     assert packet.raw == SWIFT
+
+
+def test_voevent_parse_reads_the_same() -> None:
+    compared = 0
+    for expected in EXPECTED:
+        packet = parse((PACKETS / expected["file"]).read_bytes())
+        tree = packet.voevent
+        assert tree.get("ivorn") == packet.ivorn
+        try:
+            position = voeventparse.get_event_position(tree)
+        except (AttributeError, KeyError):  # it reads no packet without a position, or without its unit
+            continue
+        assert (position.ra, position.dec) == (packet.ra_deg, packet.dec_deg), expected["file"]
+        compared += 1
+    assert compared > 150
+
+
+def test_voevent_parse_sees_no_entity(variant: Callable[..., bytes]) -> None:
+    packet = parse(SWIFT)
+    bomb = dataclasses.replace(packet, raw=b'<!DOCTYPE a [<!ENTITY b "c">]>' + SWIFT[SWIFT.index(b"<voe") :])
+    with pytest.raises(NotVoevent, match="document type"):
+        _ = bomb.voevent
 
 
 def test_a_packet_can_not_be_changed() -> None:

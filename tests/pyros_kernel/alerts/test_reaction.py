@@ -178,12 +178,12 @@ def test_foreseeing_agrees_with_what_is_decided(desk: Any, variant: Callable[...
         (variant((b'role="observation"', b'role="test"')), False),
     ):
         received = desk.inbox.receive(raw, "test")
-        foreseen = foresee(desk.store, received.alert_id, received.packet, now_s)
+        foreseen = foresee(desk.store, received.packet, now_s)
         assert (foreseen is not None) is new
         before = len(requests(desk))
         desk.act(received)
         assert len(requests(desk)) - before == new
-        assert foresee(desk.store, received.alert_id, received.packet, now_s) is None
+        assert foresee(desk.store, received.packet, now_s) is None
 
 
 def test_explaining_says_what_would_happen_and_changes_nothing(desk: Any, variant: Callable[..., bytes]) -> None:
