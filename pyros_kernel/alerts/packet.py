@@ -15,7 +15,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
-from pyros_kernel.alerts.envelope import check
+from pyros_kernel.alerts.envelope import ROLES, check
 from pyros_kernel.alerts.moment import read_moment
 from pyros_kernel.alerts.position import read_position
 from pyros_kernel.alerts.stream_table import stream_of
@@ -151,7 +151,7 @@ class Packet:
 def parse(raw: bytes, *, strict: bool = False) -> Packet:
     """Read a VOEvent 2.0, 1.1 or 2.1.
 
-    :param strict: refuse one of version 2.0 that breaks its schema, instead of keeping the error with it
+    :param strict: refuse one that says no role, or of version 2.0 and breaks its schema, instead of keeping the error
     :raises NotVoevent: if it is none; the message says what is wrong
     """
     root = read_tree(raw)
@@ -159,6 +159,9 @@ def parse(raw: bytes, *, strict: bool = False) -> Packet:
     error = schema_error(root)
     if strict and error:
         raise NotVoevent(f"it breaks the schema of VOEvent 2.0: {error}", ivorn)
+    if strict and root.get("role") is None:
+        # The schema takes it for an observation; what may move a telescope should say so itself.
+        raise NotVoevent(f"it says no role: one of {', '.join(ROLES)}", ivorn)
     stream = stream_of(ivorn)
     params = _params(root)
     number = _whole(params.get("Packet_Type"))

@@ -288,6 +288,13 @@ def test_another_scale_before_leap_seconds_is_no_time(variant: Callable[..., byt
     assert "before 1972" in packet.time_problem
 
 
+def test_an_author_has_to_say_a_role_which_others_may_leave_out(variant: Callable[..., bytes]) -> None:
+    raw = variant((b' role="observation"', b""))
+    assert parse(raw).role == "observation"
+    with pytest.raises(NotVoevent, match="says no role"):
+        parse(raw, strict=True)
+
+
 def test_the_digest_tells_a_copy_from_another_version(variant: Callable[..., bytes]) -> None:
     plain = parse(SWIFT).digest
     quotes = variant((b'name="Packet_Type"  value="61"', b"value='61' name='Packet_Type'"))
