@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pyros_kernel.store import status as st
@@ -57,7 +57,7 @@ class Alert(Stateful, Base):
     packet_type: Mapped[str] = mapped_column(String(64), default="")
     trigger_id: Mapped[str] = mapped_column(String(64), default="")
     received: Mapped[datetime] = mapped_column(index=True)
-    is_retraction: Mapped[bool] = mapped_column(default=False)
+    is_retraction: Mapped[bool] = mapped_column(default=False, server_default=false())
     event_time: Mapped[datetime | None] = mapped_column(index=True)
     ra_deg: Mapped[float | None]
     dec_deg: Mapped[float | None]
