@@ -79,11 +79,10 @@ def _remember_ours(directory: Path, count: int) -> None:
 
 
 def _remember_comet(python: str, directory: Path, count: int) -> None:
-    # As comet.utility.event_db does: SHA-1 of the packet → time, in a database per authority and path.
+    # As comet.utility.event_db does: SHA-1 of the packet → time, in a database that is named by the IVORN's path.
     program = (
         "import dbm, os, sys, time\n"
-        "os.makedirs(sys.argv[1] + '/vtp.bench', exist_ok=True)\n"
-        "with dbm.open(sys.argv[1] + '/vtp.bench/stream', 'c') as db:\n"
+        "with dbm.open(sys.argv[1] + '/_stream', 'c') as db:\n"
         "    now = str(time.time())\n"
         "    for n in range(int(sys.argv[2])): db[os.urandom(20).hex()] = now\n"
     )

@@ -20,10 +20,17 @@ def mended(c: Candidates, wanted: Iterable[int], first: Set[int], before: Mappin
     :param before: when each was to begin
     """
 
-    def wish(k: int) -> float:
-        return c.spans[k][0][0] if k in first else before.get(k, inf)
+    earliest = {k: c.spans[k][0][0] for k in first}
 
-    order = tuple(sorted({*first, *wanted}, key=lambda k: (k not in c.fixed, wish(k))))
+    def wish(k: int) -> float:
+        if k in first:
+            return earliest[k]
+        begin = before.get(k, inf)
+        # What would still last when one of the first may begin comes after it.
+        overlapped = [at for j, at in earliest.items() if j not in c.fixed and begin < at < begin + c.duration_s[k]]
+        return min(overlapped, default=begin)
+
+    order = tuple(sorted({*first, *wanted}, key=lambda k: (k not in c.fixed, wish(k), k not in first)))
     return Route.of_what_fits(c, order, first).order
 
 

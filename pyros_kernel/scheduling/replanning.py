@@ -86,6 +86,8 @@ class Replanner:
         self._out |= set(past)
         c = self._from_now(now_unix_s)
         order = self._repaired(c, before)
+        if isinstance(event, Alert) and (k := self._find(event.block.id)) in order:
+            c = c.started({k: starts_near(c, order, before)[k]})  # nothing is put in before it
         if event is not None or len(order) < len(self._begin) - len(past):
             order = self._refilled(c, order)
         self._begin = past | starts_near(c, order, before)

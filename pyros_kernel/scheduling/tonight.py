@@ -109,7 +109,9 @@ def _events(
     standing = {p.id for p in situation.standing.placed} if situation.standing is not None else set[Id]()
     waiting = (situation.alerts - standing) | {happened.alert_id}
     alerts = [b for b in blocks if b.id in waiting and b.fixed_start_unix_s is None]
-    events: list[Event | None] = [Alert(replace(b, group=None), interrupts=False) for b in alerts]
+    # What a plan would begin just now does not run yet: it gives way, or the alert would wait for the whole of it.
+    nothing_runs = all(b.fixed_start_unix_s is None for b in blocks)
+    events: list[Event | None] = [Alert(replace(b, group=None), interrupts=nothing_runs) for b in alerts]
     pin = next((b for b in blocks if b.id == happened.pinned_id and b.window is not None), None)
     if pin is not None and pin.window is not None:
         events.append(Pinned(pin.id, pin.window[0]))
