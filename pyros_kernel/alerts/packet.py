@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,9 +18,10 @@ from pyros_kernel.alerts.envelope import ROLES, check
 from pyros_kernel.alerts.moment import read_moment
 from pyros_kernel.alerts.position import read_position
 from pyros_kernel.alerts.stream_table import stream_of
-from pyros_kernel.alerts.streams import UNKNOWN, Kind, Stream
-from pyros_kernel.alerts.tree import Element, NotVoevent, canonical, child, read_objects, read_tree
+from pyros_kernel.alerts.streams import UNKNOWN, Kind
+from pyros_kernel.alerts.tree import Element, NotVoevent, canonical, read_objects, read_tree
 from pyros_kernel.alerts.validity import schema_error
+from pyros_kernel.alerts.what import instrument_of, is_retraction, is_update, read_params, trigger_of, type_from, whole
 
 MAX_WORD = 64
 _SKYMAPS = (
@@ -31,8 +31,6 @@ _SIGNIFICANCE = (
     "Image_Signif", "Burst_Signif", "Data_Signif", "Rate_Signif", "SNR", "Burst_SNR", "Best_SNR", "Snr", "SigmaSNR",
     "GRB_SNR", "image_snr", "rate_snr", "snr", "signalness",
 )  # fmt: skip
-_LATER = re.compile(r"Update|Updated|Refined|Offline|Fin_|Final|Gnd_|XRT_Pos|UVOT_Pos|mxt-|SUBSEQUENT", re.IGNORECASE)
-_YES = frozenset({"true", "1", "yes"})
 
 
 Key: TypeAlias = tuple[str, str]  # IVORN and digest: what tells a packet from others
@@ -163,12 +161,13 @@ def parse(raw: bytes, *, strict: bool = False) -> Packet:
         # The schema takes it for an observation; what may move a telescope should say so itself.
         raise NotVoevent(f"it says no role: one of {', '.join(ROLES)}", ivorn)
     stream = stream_of(ivorn)
-    params = _params(root)
-    number = _whole(params.get("Packet_Type"))
-    by_name = _type_from(ivorn)
+    params = read_params(root)
+    number = whole(params.get("Packet_Type"))
+    by_name = type_from(ivorn)
     known = stream.named.get(by_name, UNKNOWN) if number is None else stream.packets.get(number, UNKNOWN)
     packet_type = known.name or by_name
     citations = _citations(root)
+    cites = {citation.cite for citation in citations}
     moment = read_moment(root)
     position = read_position(root, params.get("Coords_String", ""), known.kind)
     return Packet(
@@ -179,86 +178,25 @@ def parse(raw: bytes, *, strict: bool = False) -> Packet:
         packet_type=packet_type[:MAX_WORD],
         packet_number=number,
         kind=known.kind,
-        trigger_id=_trigger(stream, params)[:MAX_WORD],
+        trigger_id=trigger_of(stream, params)[:MAX_WORD],
         event_utc=moment.utc,
         time_problem=moment.problem,
         ra_deg=position.ra_deg,
         dec_deg=position.dec_deg,
         error_deg=position.error_deg,
         position_problem=position.problem,
-        is_retraction=_is_retraction(known.kind, params, citations, ivorn),
+        is_retraction=is_retraction(known.kind, params, cites, ivorn),
         citations=citations,
         digest=hashlib.sha1(canonical(root), usedforsecurity=False).hexdigest(),
         params=MappingProxyType(params),
         raw=raw,
-        instrument=_instrument(stream, packet_type, params),
+        instrument=instrument_of(stream, packet_type, params),
         skymap=next((params[name] for name in _SKYMAPS if params.get(name)), ""),
-        is_update=_is_update(known.name, params, citations),
+        is_update=is_update(known.name, params, cites),
         schema_error=error,
     )
-
-
-def _params(root: Element) -> dict[str, str]:
-    what = child(root, "What")
-    found: dict[str, str] = {}
-    if what is None:
-        return found
-    for param in what.iter("{*}Param"):
-        name, value = param.get("name"), param.get("value")
-        if not name or value is None:
-            continue
-        group = param.getparent().get("name")
-        if group:
-            found.setdefault(f"{group}/{name}", value.strip())
-        found.setdefault(name, value.strip())
-    return found
 
 
 def _citations(root: Element) -> tuple[Citation, ...]:
     found = root.iterfind("{*}Citations/{*}EventIVORN")
     return tuple(Citation((e.text or "").strip(), e.get("cite", "followup")) for e in found)
-
-
-def _is_retraction(kind: Kind, params: Mapping[str, str], citations: tuple[Citation, ...], ivorn: str) -> bool:
-    """Look in each of the places where senders tell it."""
-    return (
-        kind is Kind.RETRACTION
-        or any(c.cite == "retraction" for c in citations)
-        or params.get("AlertType", "").lower() == "retraction"
-        or any(params.get(name, "").lower() in _YES for name in ("Retraction", "RetractFlag"))
-        or "retraction" in ivorn.partition("#")[2].lower()
-    )
-
-
-def _instrument(stream: Stream, packet_type: str, params: Mapping[str, str]) -> str:
-    """Take it from what the sender says, or from the table of streams."""
-    if said := params.get("Instrument") or params.get("Instruments"):
-        return said[:MAX_WORD]
-    return next((name for start, name in stream.instruments.items() if packet_type.startswith(start)), "")
-
-
-def _is_update(packet_type: str, params: Mapping[str, str], citations: tuple[Citation, ...]) -> bool:
-    return (
-        bool(_LATER.search(packet_type))
-        or params.get("AlertType", "").lower() == "update"
-        or any(c.cite in {"followup", "supersedes"} for c in citations)
-    )
-
-
-def _trigger(stream: Stream, params: Mapping[str, str]) -> str:
-    return next((params[name] for name in stream.trigger_params if params.get(name)), "")
-
-
-def _type_from(ivorn: str) -> str:
-    """Guess the type of a packet that is not in the table from its IVORN."""
-    address, _, local = ivorn.removeprefix("ivo://").partition("#")
-    authority, _, path = address.partition("/")
-    if authority != "nasa.gsfc.gcn":
-        return path.strip("_-/") or authority
-    words = re.match(r"[A-Za-z][A-Za-z_-]*", local)
-    return words[0].strip("_-") if words else "event"
-
-
-def _whole(text: str | None) -> int | None:
-    # A number longer than this is no packet type, and int() takes quadratic time for it.
-    return int(text) if text is not None and re.fullmatch(r"[+-]?[0-9]{1,9}", text) else None
