@@ -18,7 +18,7 @@ from pyros_kernel.desks.named import Unknown, find_sequence, moment_of
 from pyros_kernel.scheduling import Explanation, NightUse, Search
 from pyros_kernel.scheduling.coming import coming_nights, nights_as_table
 from pyros_kernel.scheduling.forecast import Expected, keep_forecast, read_forecast
-from pyros_kernel.scheduling.quotas import quotas_as_table, read_quotas
+from pyros_kernel.scheduling.quotas import balance_as_table, quotas_as_table, read_quotas
 from pyros_kernel.scheduling.request_files import BadRequests, rows_of
 from pyros_kernel.scheduling.several import focus_rows, focus_runs
 from pyros_kernel.scheduling.situation import read_situation
@@ -99,6 +99,16 @@ class ScheduleDesk:
         """Give each programme's share of the semester: percent, limit, used and left (hours; nan without a limit)."""
         with self._services.store.session(read_only=True) as session:
             return quotas_as_table(read_quotas(session, self._services.site, self._services.night_name))
+
+    def programmes(self) -> QTable:
+        """Give each programme's balance: its time in this night and share of the dark time, its quota and what is left.
+
+        Columns: programme, time (h), share and quota (percent), left (h; nan without a limit).
+        """
+        use = self.night
+        with self._services.store.session(read_only=True) as session:
+            quotas = read_quotas(session, self._services.site, self._services.night_name)
+        return balance_as_table(use.by_programme, use.dark_s, quotas)
 
     # ------------------------------------------------------------------ change it
 

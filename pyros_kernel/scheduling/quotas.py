@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -90,6 +90,24 @@ def quotas_as_table(quotas: Sequence[Quota]) -> QTable:
     names = np.array([q.programme for q in quotas], dtype=str)
     percent = np.array([q.percent for q in quotas]) * u.percent
     return QTable({"programme": names, "quota": percent, **{k: np.array(v) * u.hour for k, v in hours.items()}})
+
+
+def balance_as_table(planned_s: Mapping[str, float], dark_s: float, quotas: Sequence[Quota]) -> QTable:
+    """Give each programme's time in a night beside its quota: what it has of the dark time, and may have.
+
+    :param planned_s: seconds observed and planned in the night, by programme
+    """
+    names = [q.programme for q in quotas]
+    time = np.array([planned_s.get(name, 0.0) for name in names])
+    return QTable(
+        {
+            "programme": np.array(names, dtype=str),
+            "time": time / 3600 * u.hour,
+            "share": (100 * time / dark_s if dark_s > 0 else np.zeros(len(time))) * u.percent,
+            "quota": np.array([q.percent for q in quotas]) * u.percent,
+            "left": np.array([np.nan if q.left_s is None else q.left_s / 3600 for q in quotas]) * u.hour,
+        }
+    )
 
 
 def _used_s(session: Session, semester: Semester) -> dict[str, float]:

@@ -312,6 +312,10 @@ def test_asking_a_forecast_and_the_nights_to_come(
     assert len(begins) >= 4 and all(3600.0 <= b - a <= 3 * 3600.0 for a, b in pairwise(begins))
     with services.store.session(read_only=True) as session:
         assert {session.get_one(Sequence, key).recipe for key in focus.sequences} == {"autofocus"}
+    balance = {row["programme"]: row for row in desk.programmes()}
+    own = balance["Clusters and standards"]
+    assert own["time"] > 0.2 * u.hour and 0 < own["share"] <= 100 * u.percent
+    assert all(row["time"] == 0 * u.hour for name, row in balance.items() if name != "Clusters and standards")
     # A forecast comes, and what needs a good sky goes; then it is explained.
     desk.forecast([("03:00", 3.0, 0.9), ("12:30", 3.0, 0.9)], "a model")
     until(lambda: "forecast of 2 moments from a model" in _current(services).reason)
