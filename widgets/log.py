@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pyros_kernel.snapshot import LogLine, Snapshot
 from widgets.tones import level_tone
 from widgets.words import clock_text, esc, frame, nothing
@@ -17,6 +19,7 @@ def log_html(snapshot: Snapshot) -> str:
     return frame("Log", f'<div class="log" role="log" tabindex="0" aria-label="Log"><div>{lines}</div></div>')
 
 
+@lru_cache(maxsize=4 * SHOWN)  # a line is looked at some four hundred times before it is out of sight
 def _line(line: LogLine) -> str:
     level = f"<b>{esc(line.level.lower())}</b> " if level_tone(line.level) != "idle" else ""
     return (
