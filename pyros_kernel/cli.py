@@ -87,7 +87,7 @@ def lab(settings: Settings, notebook: Path, no_browser: bool, port: int | None) 
 
 @main.command()
 @click.option("--night", default="2022-09-29", show_default=True, help="Evening date of the night to simulate.")
-@click.option("--speed", type=float, default=700.0, show_default=True, help="Observatory seconds per real second.")
+@click.option("--speed", type=float, default=750.0, show_default=True, help="Observatory seconds per real second.")
 @click.pass_obj
 def night(settings: Settings, night: str, speed: float) -> None:
     """Run a whole simulated night: the night's notebook, without a browser."""
@@ -189,11 +189,12 @@ def dumpdata(settings: Settings, selectors: tuple[str, ...], indent: int | None)
 def loaddata(settings: Settings, file: Path) -> None:
     """Load objects from a JSON file: all of it or nothing."""
     from pyros_kernel.opening import fixture_path
+    from pyros_kernel.recipes import why_unusable
     from pyros_kernel.store import FixtureError, Store, load
 
     store = Store.open(settings.database_url)
     try:
-        click.echo(f"{load(store, fixture_path(file))} objects loaded")
+        click.echo(f"{load(store, fixture_path(file), why_unusable)} objects loaded")
     except (FixtureError, FileNotFoundError) as error:
         raise click.ClickException(str(error)) from None
     finally:

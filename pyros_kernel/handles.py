@@ -7,7 +7,8 @@ from typing import Any
 
 
 def handle(name: str) -> Any:
-    """Find what shows a thing: ``page`` an observatory, ``recipe`` a run.
+    """Find what shows a thing: ``page`` an observatory, ``recipe`` a run, ``recipe_form`` a recipe
+    to fill in.
 
     :raises LookupError: if no installed package brings it
     """

@@ -24,6 +24,7 @@ from pyros_kernel.devices import Devices
 from pyros_kernel.images import ImageArchive, star_source, sweep
 from pyros_kernel.images.spare import bring_back
 from pyros_kernel.logbook import Logbook
+from pyros_kernel.recipes import why_unusable
 from pyros_kernel.safety import SafetyWatch, read_rules
 from pyros_kernel.safety.guarded import Guarded
 from pyros_kernel.safety.monitor import opinion_of
@@ -80,9 +81,8 @@ def first_fixtures(store: Store, fixtures: tuple[str | Path, ...]) -> Site:
     with store.session(read_only=True) as session:
         site = session.scalar(select(Site))
     if site is None:
-        load(store, fixture_path("initial_fixture.json"))
-        for fixture in fixtures:
-            load(store, fixture_path(fixture))
+        for fixture in ("initial_fixture.json", *fixtures):
+            load(store, fixture_path(fixture), why_unusable)
         with store.session(read_only=True) as session:
             site = session.scalars(select(Site)).one()
     return site

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -11,9 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from instruments import Operation, TelescopeState
 from pyros_kernel.agents.agenda import Agenda
 from pyros_kernel.agents.config import AgentConfig
+from pyros_kernel.agents.flats import Flats, TwilightFlats
 from pyros_kernel.agents.running import Running
+from pyros_kernel.cancellation import Cancellation
+from pyros_kernel.recipes import Refused
+from pyros_kernel.recipes.of_night import carry_out, take_twilight_flats
 from pyros_kernel.services import Services
-from pyros_kernel.store import SequenceStatus
+from pyros_kernel.store import RecipeStatus, SequenceStatus
 from pyros_kernel.store.patience import AWAY
 from pyros_kernel.tasks.ending import after_sequence
 
@@ -44,6 +49,7 @@ class Course:
     ) -> None:
         self._services, self._wake, self._goes_on = services, wake, goes_on
         self.agenda = Agenda(services, config)
+        self.flats = TwilightFlats(services)
         self.running: Running | None = None
         self._choosing = threading.Lock()  # between an alert's arrival and the start of a sequence
         self._alert: tuple[int, Operation[TelescopeState]] | None = None
@@ -52,7 +58,7 @@ class Course:
 
     @property
     def busy(self) -> bool:
-        """Whether a sequence runs."""
+        """Whether a sequence runs, or flats are taken."""
         return self.running is not None and not self.running.ended
 
     def take_alert(self, sequence_id: int, slew: Operation[TelescopeState]) -> None:
@@ -107,6 +113,9 @@ class Course:
         ended = self.running
         if ended is None:
             return
+        if ended.sequence_id is None:
+            self.running = None
+            return
         try:
             after_sequence(ended.sequence_id, ended.outcome, self._services, left_open=ended.left_open)
         except AWAY:
@@ -131,7 +140,7 @@ class Course:
         began_s = time.monotonic()
         if not self.running.stop(reason, _STOP_REAL_S, unless):
             waited_s = time.monotonic() - began_s
-            logger.error("sequence %d did not end within %.0f s: %s", self.running.sequence_id, waited_s, reason)
+            logger.error("%s did not end within %.0f s: %s", self.running.what, waited_s, reason)
             return
         self.take_end()
 
@@ -149,9 +158,13 @@ class Course:
         self.analysis.shutdown(wait=True, cancel_futures=True)
 
     def _start_next(self) -> str | None:
+        entry, now_s = self.agenda.next(), self._services.clock.unix_s()
+        # Also while a schedule is made: what it places gets its turn when it is due.
+        if flats := self.flats.next(math.inf if entry is None else entry.start_s - now_s):
+            self._take(flats)
+            return str(flats)
         if self.agenda.waiting_for_schedule:
             return None
-        entry, now_s = self.agenda.next(), self._services.clock.unix_s()
         if entry is None:
             self._ask_again("nothing is left to observe", anew=True)
             return "nothing can be observed now"
@@ -169,8 +182,12 @@ class Course:
         entry = self.agenda.next()
         if entry is None or self.running is None or self.agenda.waiting_for_schedule:
             return
-        if (late_s := self._services.clock.unix_s() - entry.start_s) > self._late_s:
-            self.agenda.ask(f"sequence {self.running.sequence_id} takes {late_s:.0f} s of the next one's time")
+        late_s = self._services.clock.unix_s() - entry.start_s
+        if self.running.sequence_id is None:
+            if late_s >= 0:
+                self.running.cancelled.set("a sequence is due")
+        elif late_s > self._late_s:
+            self.agenda.ask(f"{self.running.what} takes {late_s:.0f} s of the next one's time")
 
     @property
     def _late_s(self) -> float:
@@ -188,6 +205,27 @@ class Course:
             if slew is None and self._alert is not None:
                 return
             self.agenda.take(sequence_id)
-            self.running = Running(sequence_id, self._services, self.analysis, self._wake, slew)
+            self.running = Running(
+                f"sequence {sequence_id}",
+                lambda cancelled: carry_out(sequence_id, self._services, cancelled, self.analysis, slew),
+                self._wake,
+                sequence_id=sequence_id,
+                is_alert=slew is not None,
+            )
         if slew is not None:
             self.agenda.ask(f"sequence {sequence_id} of an alert goes first", taken=sequence_id)
+
+    def _take(self, flats: Flats) -> None:
+        with self._choosing:
+            if self._alert is None:
+                self.running = Running(str(flats), lambda cancelled: self._flats(flats, cancelled), self._wake)
+
+    def _flats(self, flats: Flats, cancelled: Cancellation) -> None:
+        outcome = take_twilight_flats(flats.channel, flats.filter, self._services, cancelled, self.analysis)
+        logger.info("%s: %s", flats, outcome.reason or outcome.state)
+        if outcome.state is RecipeStatus.INTERRUPTED:
+            return  # by weather, an alert, or a sequence that is due: once more, if there is time
+        if isinstance(outcome.error, Refused):
+            self.flats.missed()
+        else:
+            self.flats.done(flats)

@@ -228,7 +228,9 @@ class NightMachine:
         night, now_s = self.services.sky.night, self.services.clock.unix_s()
         if now_s < night.dawn_unix_s or self.course.busy:
             return False
-        return now_s >= night.sunrise_unix_s or self.course.agenda.next() is None
+        if now_s >= night.sunrise_unix_s:
+            return True
+        return self.course.agenda.next() is None and not self.course.flats.to_come
 
     def _closing(self) -> None:
         self.enclosure.close_up(self.reason)

@@ -1,4 +1,4 @@
-"""The one sequence that runs, in a thread of its own, and how an alert takes its place."""
+"""The one work that has the telescope, in a thread of its own, and how an alert takes its place."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor
 
-from instruments import Operation, TelescopeState
 from pyros_kernel.cancellation import Cancellation
-from pyros_kernel.recipes.of_night import carry_out
-from pyros_kernel.services import Services
 from pyros_kernel.signs import sign
 from pyros_kernel.store import SequenceStatus
 from pyros_kernel.store.patience import AWAY
@@ -22,30 +18,31 @@ _LOOK_REAL_S = 0.1
 
 
 class Running:
-    """A sequence under way.
+    """A sequence under way, or twilight flats.
 
+    :param what: it, in words
+    :param work: does it until it is cancelled; gives a sequence's outcome
     :param on_end: called in its thread when it has ended
+    :param sequence_id: None if it is no sequence
+    :param is_alert: whether it is an alert's, which gives way to no other
     """
 
     def __init__(
         self,
-        sequence_id: int,
-        services: Services,
-        analysis: Executor,
+        what: str,
+        work: Callable[[Cancellation], SequenceStatus | None],
         on_end: Callable[[], None],
-        slew: Operation[TelescopeState] | None = None,
+        *,
+        sequence_id: int | None = None,
+        is_alert: bool = False,
     ) -> None:
-        self.sequence_id = sequence_id
-        self.is_alert = slew is not None
+        self.what, self.sequence_id, self.is_alert = what, sequence_id, is_alert
         self.cancelled = Cancellation()
         self.outcome: SequenceStatus | None = None
         self.left_open = False
         """Whether the store was away for so long that its row may say that it executes still."""
         self._thread = threading.Thread(
-            target=self._run,
-            args=(services, analysis, on_end, slew),
-            name=f"pyros-sequence-{sequence_id}",
-            daemon=True,
+            target=self._run, args=(work, on_end), name=f"pyros-{what.replace(' ', '-')}", daemon=True
         )
         self._thread.start()
 
@@ -67,19 +64,13 @@ class Running:
             self._thread.join(_LOOK_REAL_S)
         return self.ended
 
-    def _run(
-        self,
-        services: Services,
-        analysis: Executor,
-        on_end: Callable[[], None],
-        slew: Operation[TelescopeState] | None,
-    ) -> None:
+    def _run(self, work: Callable[[Cancellation], SequenceStatus | None], on_end: Callable[[], None]) -> None:
         try:
-            self.outcome = carry_out(self.sequence_id, services, self.cancelled, analysis, slew)
+            self.outcome = work(self.cancelled)
         except AWAY:
-            logger.exception("sequence %d ended while the store was away", self.sequence_id)
+            logger.exception("%s ended while the store was away", self.what)
             self.outcome, self.left_open = SequenceStatus.INTERRUPTED, True
-        except Exception:  # a defect in one sequence must not end the night; the log has it
-            logger.exception("sequence %d ended by a defect", self.sequence_id)
+        except Exception:  # a defect in one work must not end the night; the log has it
+            logger.exception("%s ended by a defect", self.what)
         finally:
             on_end()

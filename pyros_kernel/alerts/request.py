@@ -7,15 +7,19 @@
 - ``user``: who asks; ``pyros`` if left out
 - ``priority_offset``: added to the programme's priority
 - ``window_s``: how long after the alert it may be observed, seconds; without end if left out
+- ``recipe``, ``parameters``: as on a sequence; ``observe`` if left out.  ``follow_alert`` covers the error circle by as
+  many fields at most as the plans have images, and with the parameter ``skymap`` the best fields of a map, whose path
+  under the data directory may hold ``{trigger_id}``
 - ``min_altitude_deg``, ``max_sun_altitude_deg``, ``min_moon_separation_deg``: as on a sequence
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from collections.abc import Sequence as Listing
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -36,14 +40,16 @@ from pyros_kernel.store import (
     Strategy,
     User,
 )
+from pyros_kernel.store.request import OBSERVE
 
-_KEYS = {"programme", "albums", "user", "priority_offset", "window_s"}
+_KEYS = {"programme", "albums", "user", "priority_offset", "window_s", "recipe", "parameters"}
 _LIMITS = {"min_altitude_deg", "max_sun_altitude_deg", "min_moon_separation_deg"}
 _UNBEGUN = {SequenceStatus.DRAFT, SequenceStatus.OBSERVABLE, SequenceStatus.PLANNED}
 # Nearer than this the telescope stays where it is: a frame is lost by moving, and nothing is gained.
 _RECENTRE_DEG = 10 / 3600
 _USER = select(User.__table__.c.id).where(User.__table__.c.username == bindparam("name"))
 _PROGRAMME = select(ScientificProgramme.__table__.c.id).where(ScientificProgramme.__table__.c.name == bindparam("name"))
+_EVENT = "{trigger_id}"
 UNENDED = {RequestStatus.DRAFT, RequestStatus.SUBMITTED, RequestStatus.EXECUTING}
 
 
@@ -86,6 +92,7 @@ def make_request(session: Session, alert: Alert, strategy: Strategy, now: dateti
             window_end=None if window_s is None else now + timedelta(seconds=float(window_s)),
             request=request,
             albums=[_album(channel, plans) for channel, plans in wishes["albums"].items()],
+            **_recipe(wishes, alert.trigger_id),
             **{key: float(wishes[key]) for key in _LIMITS & set(wishes)},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -111,6 +118,7 @@ def unusable(session: Session, observation: dict[str, Any]) -> str:
         albums = [(Channel(channel), _plans(plans)) for channel, plans in observation["albums"].items()]
         for key in ({"priority_offset", "window_s"} | _LIMITS) & set(observation):
             float(observation[key])
+        _recipe(observation, "")
         names = ((_USER, observation.get("user", "pyros")), (_PROGRAMME, observation["programme"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return f"not understood: {error!r}"
@@ -123,6 +131,8 @@ def unusable(session: Session, observation: dict[str, Any]) -> str:
 def change_request(session: Session, alert: Alert, request: Request) -> Listing[Sequence]:
     """Give a request the position of a later packet of the same event, unless it is less certain.
 
+    A circle that has shrunk below a field may be wanted observed in another way: the later packet's strategy says how.
+
     :return: the sequences that were changed: those that have not begun, and one that is being observed elsewhere
     """
     alert.request = request
@@ -134,6 +144,9 @@ def change_request(session: Session, alert: Alert, request: Request) -> Listing[
     changed = [s for s in request.sequences if s.status in _UNBEGUN or _moves(s, alert)]
     for sequence in changed:
         sequence.ra_deg, sequence.dec_deg = alert.ra_deg, alert.dec_deg
+        if alert.strategy is not None and not unusable(session, alert.strategy.observation):
+            way = _recipe(alert.strategy.observation, alert.trigger_id)
+            sequence.recipe, sequence.parameters = way["recipe"], way["parameters"]
     return changed
 
 
@@ -180,6 +193,19 @@ def _named(session: Session, model: Any, column: Any, name: str, strategy: Strat
 
 def _unusable(strategy: Strategy, why: str) -> UnusableStrategy:
     return UnusableStrategy(f"the observation of strategy {strategy.name!r} can't be used: {why}")
+
+
+def _recipe(wishes: dict[str, Any], trigger_id: str) -> dict[str, Any]:
+    """Give recipe and parameters, with the event's name in their texts."""
+    recipe, parameters = wishes.get("recipe", OBSERVE), wishes.get("parameters", {})
+    if not isinstance(recipe, str) or not isinstance(parameters, dict):
+        raise TypeError("recipe must be a name, parameters must be an object")
+    name = re.sub(r"[^\w.-]", "_", trigger_id)
+    own = cast("dict[str, Any]", parameters)
+    return {
+        "recipe": recipe,
+        "parameters": {k: v.replace(_EVENT, name) if isinstance(v, str) else v for k, v in own.items()},
+    }
 
 
 def _album(channel: str, plans: list[dict[str, Any]]) -> Album:

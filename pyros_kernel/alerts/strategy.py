@@ -5,7 +5,7 @@
 - ``streams``: names of streams (``["SWIFT", "SVOM"]``); any if left out
 - ``packet_types``: names (``["BAT_GRB_Pos", "XRT_Pos"]``); any if left out
 - ``kinds``: kinds of packets (:class:`~pyros_kernel.alerts.streams.Kind`; ``["position"]``); any if left out
-- ``max_error_deg``: largest error radius, degrees
+- ``max_error_deg``, ``min_error_deg``: largest and smallest error radius, degrees
 - ``max_age_s``: longest time since the event, seconds; an unknown time is then refused
 - ``min_significance``: smallest significance or signal-to-noise ratio; an unknown one is then refused
 - ``observable``: true: only what can be observed now; false: only what can't
@@ -14,7 +14,7 @@
 - ``require``: Param → value that must be
 
 ``Strategy.observation`` (see :mod:`pyros_kernel.alerts.request`): ``programme``, ``albums``, and optionally
-``user``, ``priority_offset``, ``window_s``, ``min_altitude_deg``, ``max_sun_altitude_deg``,
+``user``, ``priority_offset``, ``window_s``, ``recipe``, ``parameters``, ``min_altitude_deg``, ``max_sun_altitude_deg``,
 ``min_moon_separation_deg``.
 
 Of several strategies that want an alert the one of largest ``order`` wins; the default one comes last.
@@ -143,6 +143,14 @@ def _error(wanted: Any, packet: Packet, _now_s: float) -> str:
     return f"its error radius {packet.error_deg:g}° is larger than {float(wanted):g}°"
 
 
+def _wide(wanted: Any, packet: Packet, _now_s: float) -> str:
+    if packet.error_deg is None:
+        return "its error radius is not known"
+    if packet.error_deg >= float(wanted):
+        return ""
+    return f"its error radius {packet.error_deg:g}° is smaller than {float(wanted):g}°"
+
+
 def _age(wanted: Any, packet: Packet, now_s: float) -> str:
     if packet.event_utc is None:
         return "its age is not known: the packet gives no time"
@@ -185,6 +193,7 @@ _CHECKS: dict[str, Callable[[Any, Packet, float], str]] = {
     "packet_types": _type,
     "kinds": _kind,
     "max_error_deg": _error,
+    "min_error_deg": _wide,
     "max_age_s": _age,
     "min_significance": _significance,
     "observable": _asked_before,

@@ -15,6 +15,7 @@ from pyros_kernel.agents import Agent, AgentConfig, Sender
 from pyros_kernel.agents.scheduler import Scheduler
 from pyros_kernel.desks.changes import Change, read_changes
 from pyros_kernel.desks.named import Unknown, find_sequence, moment_of
+from pyros_kernel.recipes import why_unusable
 from pyros_kernel.scheduling import Explanation, NightUse, Search
 from pyros_kernel.scheduling.coming import coming_nights, nights_as_table
 from pyros_kernel.scheduling.forecast import Expected, keep_forecast, read_forecast
@@ -259,7 +260,7 @@ class ScheduleDesk:
         self._allowed("ask")
         services = self._services
         with services.store.session() as session:
-            asked = ask_rows(session, rows, services.sky, services.clock.unix_s())
+            asked = ask_rows(session, rows, services.sky, services.clock.unix_s(), why_unusable)
         if asked.sequences:
             self._plan(f"{len(asked.sequences)} sequences asked for", eager=True)
         return asked

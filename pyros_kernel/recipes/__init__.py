@@ -1,5 +1,6 @@
 """Recipes: typed functions that observe in named steps, and the handle of one that runs."""
 
+from pyros_kernel.recipes.asked import why_unusable
 from pyros_kernel.recipes.by_name import enqueue, resume, run_by_name
 from pyros_kernel.recipes.errors import BadArgument, RecipeAborted, RecipeInterrupted, Refused, UnknownRecipe
 from pyros_kernel.recipes.host import Host
@@ -59,4 +60,5 @@ __all__ = [
     "take_lamp_flats",
     "time_series",
     "unfinished",
+    "why_unusable",
 ]

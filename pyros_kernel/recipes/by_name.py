@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from pyros_kernel.recipes.errors import Refused
 from pyros_kernel.recipes.host import Host
-from pyros_kernel.recipes.parameters import to_json
 from pyros_kernel.recipes.registry import find
 from pyros_kernel.recipes.run import RecipeRun
 from pyros_kernel.services import Services
@@ -52,15 +50,4 @@ def enqueue(services: Services, name: str, arguments: Mapping[str, Any]) -> int:
     :raises UnknownRecipe: if there is no such recipe
     :raises BadArgument: naming the argument and what would do
     """
-    found = find(name)
-    read = found.read(arguments, services.store)
-    with services.store.session() as session:
-        record = RecipeRecord(
-            name=found.name,
-            source=found.source,
-            arguments={key: to_json(value) for key, value in read.items()},
-            created=datetime.fromtimestamp(services.clock.unix_s(), UTC),
-        )
-        session.add(record)
-        session.flush()
-        return record.id
+    return find(name).enqueue(services, arguments)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 from instruments import Operation, TelescopeState
@@ -15,6 +16,7 @@ from pyros_kernel.recipes.ledger import Ledger
 from pyros_kernel.recipes.loan import Loan
 from pyros_kernel.services import Services
 from pyros_kernel.store import RecipeStatus, StoreError
+from pyros_kernel.tasks.exposing import Shot
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ class Core:
         self.began_s = services.clock.unix_s()
         self.pointed: tuple[float, float, Cancellation] | None = None
         self.pointing = threading.Lock()
+        self.signed: Callable[[Shot], Shot] = lambda shot: shot
         self.refusals: list[str] = []
         self._lock = threading.Lock()
         self._aborted: str | None = None
@@ -201,6 +204,16 @@ class Core:
             else:
                 if why:
                     self.attempt.set(why)
+
+    def refuse(self, name: str, refusal: Exception) -> None:
+        """End the run by a refusal; in a rehearsal note it and go on, so that all of them are found.
+
+        :param name: of what was refused
+        """
+        self.say(f"{name} was refused: {refusal}")
+        if not self.rehearsing:
+            raise refusal
+        self.refusals.append(f"{name}: {refusal}")
 
     def _rest(self) -> None:
         self.ledger.become(RecipeStatus.PAUSED, self._pause or "")

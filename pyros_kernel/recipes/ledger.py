@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from pyros_kernel.clock import Clock
 from pyros_kernel.recipes.errors import Refused
@@ -169,6 +169,20 @@ def unfinished(store: Store) -> list[RecipeRecord]:
         session.flush()
         stopped = (RecipeRecord.status == RecipeStatus.INTERRUPTED, ~RecipeRecord.of_night)
         return list(session.scalars(select(RecipeRecord).where(*stopped).order_by(RecipeRecord.id)))
+
+
+def last_of_night(store: Store, name: str, argument: str, value: int) -> RecipeRecord | None:
+    """Give the night's newest run of a recipe with an argument, and its steps; None if that is done, or runs.
+
+    :param argument: name of an argument that is a whole number
+    """
+    with store.session(read_only=True) as session:
+        its = RecipeRecord.name == name, RecipeRecord.of_night, RecipeRecord.arguments[argument].as_integer() == value
+        newest = select(RecipeRecord).where(*its).order_by(RecipeRecord.id.desc()).limit(1)
+        run = session.scalar(newest.options(selectinload(RecipeRecord.steps)))
+        if run is None or run.status is RecipeStatus.DONE or (run.status in _ACTIVE and _lives(store, run)):
+            return None
+        return run
 
 
 def holder() -> str:

@@ -12,14 +12,21 @@ from pyros_kernel.cancellation import WorkCancelled
 from pyros_kernel.devices import Missing
 from pyros_kernel.images import ArchiveError
 from pyros_kernel.recipes.core import Core
-from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted, Refused
+from pyros_kernel.recipes.errors import BadArgument, RecipeAborted, RecipeInterrupted, Refused
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.store import RecipeStatus
 from pyros_kernel.store.patience import AWAY
 
 logger = logging.getLogger(__name__)
 
-_EXPECTED = (Refused, InstrumentError, Missing, ArchiveError, WorkCancelled)  # of the sky and the hardware, no defects
+_EXPECTED = (
+    Refused,
+    BadArgument,
+    InstrumentError,
+    Missing,
+    ArchiveError,
+    WorkCancelled,
+)  # of the sky and the hardware, no defects
 
 
 @dataclass(frozen=True, slots=True)

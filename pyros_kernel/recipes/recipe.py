@@ -7,11 +7,13 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from instruments import Operation, TelescopeState
 from pyros_kernel.cancellation import Cancellation
+from pyros_kernel.handles import handle
 from pyros_kernel.recipes.core import Core
 from pyros_kernel.recipes.host import Host
 from pyros_kernel.recipes.ledger import Ledger, take_up
@@ -23,7 +25,7 @@ from pyros_kernel.recipes.run import RecipeRun
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.timeline import Timeline
 from pyros_kernel.services import Services
-from pyros_kernel.store import Store
+from pyros_kernel.store import RecipeRecord, Store
 from pyros_kernel.store.patience import LONGEST_REAL_S, Ending, patiently
 
 logger = logging.getLogger(__name__)
@@ -93,16 +95,19 @@ class Recipe:
         cancelled: Cancellation,
         analysis: Executor,
         slew: Operation[TelescopeState] | None = None,
+        *,
+        run_id: int | None = None,
     ) -> Outcome:
         """Run it in this thread, as a part of the night's own work: nothing is borrowed.
 
         :param cancelled: set by whoever has the telescope when it is wanted elsewhere; the run is interrupted then
         :param analysis: where images are analysed
         :param slew: to its target, if it is under way already
+        :param run_id: of a run to go on with; its done steps are not done again
         :raises BadArgument: naming the argument and what would do
         """
         read = self.read(arguments, services.store)
-        ledger = self._take_up(services, read, cancelled, LONGEST_REAL_S, of_night=True)
+        ledger = self._take_up(services, read, cancelled, LONGEST_REAL_S, of_night=True, run_id=run_id)
         core = Core(self.name, services, ledger, Free(), analysis=analysis, slew=slew)
         # Before whoever cancels goes on: their slew must not be followed by one of this run.
         with cancelled.telling(lambda: core.interrupt(cancelled.reason)):
@@ -119,6 +124,25 @@ class Recipe:
             longest_real_s,
         )
 
+    def enqueue(self, services: Services, arguments: Mapping[str, Any]) -> int:
+        """Write a run into the store, to be run later: by ``resume``, or by the task ``run_recipe`` in a worker.
+
+        :param arguments: objects, or text as on the command line
+        :return: its number
+        :raises BadArgument: naming the argument and what would do
+        """
+        read = self.read(arguments, services.store)
+        with services.store.session() as session:
+            record = RecipeRecord(
+                name=self.name,
+                source=self.source,
+                arguments={key: to_json(value) for key, value in read.items()},
+                created=datetime.fromtimestamp(services.clock.unix_s(), UTC),
+            )
+            session.add(record)
+            session.flush()
+            return record.id
+
     def rehearse(self, host: Host | Services | None = None, **arguments: Any) -> Timeline:
         """Run it on an accelerated clock against simulators of its own, and give the timeline.
 
@@ -131,6 +155,14 @@ class Recipe:
     def read(self, arguments: Mapping[str, Any], store: Store | None) -> dict[str, Any]:
         """Make its arguments of what was given; see :func:`read_arguments`."""
         return read_arguments(self.fields, arguments, store, name=self.name)
+
+    def panel(self, host: Host | Services) -> Any:
+        """Give its form to fill in: an input for each parameter; buttons start, rehearse and queue it.
+
+        :param host: as for :meth:`start`
+        :raises LookupError: if no installed package brings one
+        """
+        return handle("recipe_form")(self, host)
 
     def form(self) -> list[dict[str, Any]]:
         """Describe its parameters in plain values, for a form."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +19,8 @@ from pyros_kernel.recipes.carry import as_file
 from pyros_kernel.recipes.errors import Refused
 from pyros_kernel.recipes.host import Host
 from pyros_kernel.recipes.loan import Needs
-from pyros_kernel.recipes.parameters import to_json
+from pyros_kernel.recipes.obstacles import obstacles
+from pyros_kernel.recipes.parameters import Field, to_json
 from pyros_kernel.recipes.timeline import Timeline
 from pyros_kernel.services import Services
 from pyros_kernel.settings import ROOT
@@ -27,9 +29,12 @@ from pyros_kernel.store import Store, dump
 SPEED = 200.0
 _MODULE = "pyros_kernel.commands.recipe_rehearsal"  # above this room, so found by name
 _LIMIT_REAL_S = 600.0
-# What a rehearsal must know of the store; sequences stay out of it, so that its night has nothing else to do.
+_SEQUENCE = "sequence"  # parameter of a recipe that observes one
+# What a rehearsal must know of the store; other sequences stay out of it, so that its night has nothing else to do.
 _TAKEN = ("common.Site", "common.Device", "common.Filter", "auth.User", "common.ScientificProgramme")
 _ALERTS = ("common.Strategy", "common.Request", "common.Alert")
+_SEQUENCES = ("common.Sequence", "common.Album", "common.Plan")
+_LATER = "2200-01-01T00:00:00+00:00"  # from when on the rehearsal's own night may observe it
 
 
 class Rehearsed(Protocol):
@@ -39,6 +44,7 @@ class Rehearsed(Protocol):
     source: str
     function: Callable[..., Any]
     needs: Needs
+    fields: tuple[Field, ...]
 
     def read(self, arguments: Mapping[str, Any], store: Store | None) -> dict[str, Any]:
         """Make its arguments of what was given."""
@@ -64,7 +70,10 @@ def rehearse(recipe: Rehearsed, host: Host | Services | None, arguments: Mapping
             (folder / "recipe.py").write_text(as_file(recipe.name, recipe.function), encoding="utf-8")
             source = f"{folder / 'recipe.py'}:{recipe.name}"
         if services is not None:
-            (folder / "store.json").write_text(dump(services.store, (*_TAKEN, *_ALERTS)), encoding="utf-8")
+            taken = json.loads(dump(services.store, (*_TAKEN, *_ALERTS)))
+            if any(field.name == _SEQUENCE for field in recipe.fields):
+                taken += _sequence(services.store, int(read.get(_SEQUENCE, 0)))
+            (folder / "store.json").write_text(json.dumps(taken), encoding="utf-8")
         order = {
             "recipe": source,
             "arguments": {name: to_json(value) for name, value in read.items()},
@@ -74,7 +83,24 @@ def rehearse(recipe: Rehearsed, host: Host | Services | None, arguments: Mapping
             "data": str(folder / "data"),
             "sky": recipe.needs is Needs.SKY,
         }
-        return Timeline.from_json(_ask(order, folder / "said.txt"))
+        found = Timeline.from_json(_ask(order, folder / "said.txt"))
+    return found if services is None else replace(found, now=tuple(obstacles(host, services, recipe.needs)))
+
+
+def _sequence(store: Store, sequence_id: int) -> list[dict[str, Any]]:
+    """Give the objects of a sequence as it was before anything of it was taken, for a fixture."""
+    of_kind: dict[str, list[dict[str, Any]]] = {}
+    for entry in json.loads(dump(store, _SEQUENCES)):
+        of_kind.setdefault(entry["model"], []).append(entry)
+    sequences = [s for s in of_kind.get("common.sequence", []) if s["pk"] == sequence_id]
+    albums = [a for a in of_kind.get("common.album", []) if a["fields"]["sequence"] == sequence_id]
+    mine = {album["pk"] for album in albums}
+    plans = [p for p in of_kind.get("common.plan", []) if p["fields"]["album"] in mine]
+    for sequence in sequences:
+        sequence["fields"] |= {"status": "observable", "window_start": _LATER, "window_end": None}
+    for plan in plans:
+        plan["fields"]["status"] = "pending"
+    return [*sequences, *albums, *plans]
 
 
 def _moment_s(recipe: Rehearsed, services: Services | None, at: Time | str | None) -> float | None:

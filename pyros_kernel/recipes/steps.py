@@ -5,49 +5,36 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from astropy import units as u
 
-from instruments import Frame, InstrumentError, Operation, OperationAborted, Rejected
+from instruments import Frame, Operation
 from pyros_kernel.cancellation import Cancellation, WorkCancelled
 from pyros_kernel.clock import Clock
-from pyros_kernel.devices import Missing
+from pyros_kernel.recipes.aim import NOWHERE, REFUSED, STOPPED, Aim
 from pyros_kernel.recipes.core import Core
 from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted, Refused
 from pyros_kernel.recipes.target import Target
-from pyros_kernel.recipes.visible import NIGHT_DEG, why_not_up
+from pyros_kernel.recipes.visible import Limits
 from pyros_kernel.services import Services
 from pyros_kernel.store import Image, StepStatus
 from pyros_kernel.tasks.exposing import Shot, take_shot
-from pyros_kernel.tasks.pointing import point
 from pyros_kernel.tasks.waiting import wait_or_stop
 
 R = TypeVar("R")
-
-_STOPPED = (WorkCancelled, OperationAborted)
-_REFUSED = (Refused, Rejected, Missing)
 
 
 class Steps:
     """The steps of a run, or of a part of it.
 
     :param prefix: what the names of this part's steps begin with
-    :param target: where the telescope must point while they run
-    :param slew: name of the step that brings it there
-    :param sun_limit_deg: altitude of the Sun above which the target is not looked at
+    :param aim: where the telescope must point while they run
     """
 
-    def __init__(
-        self,
-        core: Core,
-        prefix: str = "",
-        target: Target | None = None,
-        slew: str = "",
-        sun_limit_deg: float = NIGHT_DEG,
-    ) -> None:
-        self._core, self._prefix, self._target, self._slew = core, prefix, target, slew
-        self._sun_limit_deg = sun_limit_deg
+    def __init__(self, core: Core, prefix: str = "", aim: Aim = NOWHERE) -> None:
+        self._core, self._prefix, self._aim = core, prefix, aim
 
     @property
     def services(self) -> Services:
@@ -92,7 +79,7 @@ class Steps:
     def _ready(self) -> Cancellation:
         while True:
             attempt = self._core.gate()
-            self._point(attempt)
+            self._aim.bring(self._core, attempt)
             if not attempt.is_set():
                 return attempt
 
@@ -102,17 +89,17 @@ class Steps:
         if lasts is not None:
             self._core.lasts_s = float(lasts.to_value(u.s))
 
-    def part(self, name: str, target: Target | None = None, sun_limit_deg: float | None = None) -> Steps:
+    def part(self, name: str, target: Target | None = None, limits: Limits | None = None) -> Steps:
         """Give the steps of a part; their names begin with its name.
 
         :param target: where the telescope must point while they run, instead of where it must for this part
-        :param sun_limit_deg: altitude of the Sun above which the target is not looked at; this part's if left out
+        :param limits: of Sun and Moon, beyond which the target is not looked at; this part's if left out
         """
         prefix = f"{self._prefix}{name}: " if name else self._prefix
-        limit = self._sun_limit_deg if sun_limit_deg is None else sun_limit_deg
+        limits = limits or self._aim.limits
         if target is None:
-            return Steps(self._core, prefix, self._target, self._slew, limit)
-        return Steps(self._core, prefix, target, f"{prefix}slew" if prefix else f"slew to {target.name}", limit)
+            return Steps(self._core, prefix, replace(self._aim, limits=limits))
+        return Steps(self._core, prefix, Aim(target, f"{prefix}slew" if prefix else f"slew to {target.name}", limits))
 
     def step(self, name: str, work: Callable[[], R]) -> R:
         """Do a named step, unless it is done already; its result is kept, and given again then.
@@ -135,15 +122,15 @@ class Steps:
             core.ledger.begin(full)
             try:
                 result = _plain(full, work())
-            except _STOPPED as stopped:
+            except STOPPED as stopped:
                 core.ledger.end(full, StepStatus.INTERRUPTED, str(stopped))
                 core.interrupted(attempt, str(stopped))
             except (RecipeAborted, RecipeInterrupted) as stopped:
                 core.ledger.end(full, StepStatus.INTERRUPTED, str(stopped))
                 raise
-            except _REFUSED as refusal:
+            except REFUSED as refusal:
                 core.ledger.end(full, StepStatus.REFUSED, str(refusal))
-                self._refused(full, refusal)
+                core.refuse(full, refusal)
                 return None  # type: ignore[return-value]  # only in a rehearsal
             except Exception as error:
                 core.ledger.end(full, StepStatus.FAILED, str(error) or repr(error))
@@ -203,7 +190,7 @@ class Steps:
         :raises Refused: with the reason
         """
         if why_not:
-            self._refused(self._prefix + what, Refused(why_not))
+            self._core.refuse(self._prefix + what, Refused(why_not))
 
     def take(self, shot: Shot) -> tuple[Frame, Image]:
         """Take a frame and keep it; it is analysed while the recipe goes on.  To be called within a step.
@@ -211,7 +198,14 @@ class Steps:
         :raises InstrumentError: if the camera failed
         :raises ArchiveError: if the disk did not take it
         """
-        return take_shot(shot, self.services, self.cancelled, self._core.analysis)
+        return take_shot(self._core.signed(shot), self.services, self.cancelled, self._core.analysis)
+
+    def sign(self, signed: Callable[[Shot], Shot]) -> None:
+        """Let each frame of the run from here on be signed, as one of a sequence's plans say.
+
+        :param signed: gives the shot with the context that its image is to have
+        """
+        self._core.signed = signed
 
     def sleep(self, duration: u.Quantity) -> None:
         """Let observatory time pass.
@@ -220,41 +214,6 @@ class Steps:
         """
         if not self.clock.wait(float(duration.to_value(u.s)), self.cancelled):
             self.cancelled.check()
-
-    def _point(self, attempt: Cancellation) -> None:
-        """Bring the telescope to the part's target, unless it is there and nothing came between."""
-        if self._target is None:
-            return
-        core, target, name = self._core, self._target, self._slew
-        with core.pointing:
-            if core.pointed == (target.ra_deg, target.dec_deg, attempt) or attempt.is_set():
-                return
-            core.ledger.begin(name)
-            try:
-                if why := why_not_up(target, self.services, self._sun_limit_deg):
-                    raise Refused(why)
-                slew, core.slew = core.slew, None
-                point(target.coord, self.services, attempt, slew)
-            except _STOPPED as stopped:
-                core.ledger.end(name, StepStatus.INTERRUPTED, str(stopped))
-                core.interrupted(attempt, str(stopped))
-                return
-            except _REFUSED as refusal:
-                core.ledger.end(name, StepStatus.REFUSED, str(refusal))
-                self._refused(name, refusal)
-            except InstrumentError as error:
-                core.ledger.end(name, StepStatus.FAILED, str(error))
-                raise
-            else:
-                core.ledger.end(name, StepStatus.DONE)
-                core.count()
-            core.pointed = target.ra_deg, target.dec_deg, attempt
-
-    def _refused(self, name: str, refusal: Exception) -> None:
-        self._core.say(f"{name} was refused: {refusal}")
-        if not self._core.rehearsing:
-            raise refusal
-        self._core.refusals.append(f"{name}: {refusal}")
 
 
 def _plain(name: str, result: Any) -> Any:

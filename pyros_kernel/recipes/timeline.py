@@ -25,6 +25,8 @@ class Timeline:
 
     :param state: how it ended: done, failed, interrupted
     :param refusals: everything that was refused on the way, as sentences
+    :param now: what would keep it from beginning here at this moment, whenever it was rehearsed for: weather, missing
+        devices, the lease, another recipe, the state of the night
     :param began: observatory time, ISO, UTC
     :param speed: of the rehearsal's clock: each step is measured to about 0.05 s times this
     """
@@ -38,6 +40,7 @@ class Timeline:
     steps: tuple[TimelineStep, ...]
     refusals: tuple[str, ...]
     result: Any = None
+    now: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -57,6 +60,7 @@ class Timeline:
             lines.append(f"  {self.reason}")
         lines += [f"  {s.start_s:7.0f} s  {s.duration_s:6.0f} s  {s.status:<11} {s.name}" for s in self.steps]
         lines += [f"  refused: {sentence}" for sentence in self.refusals]
+        lines += [f"  at this moment: {sentence}" for sentence in self.now]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -68,9 +72,12 @@ class Timeline:
             for s in self.steps
         )
         refused = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.refusals)
+        now = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.now)
         return (
             f"<b>{escape(self.recipe)}</b> rehearsed from {escape(self.began)}: {escape(self.state)} after "
             f"{self.duration_s:.0f} s {escape(self.reason)}"
             "<table><thead><tr><th>step</th><th>start</th><th>lasts</th><th>ends</th><th></th></tr></thead>"
-            f"<tbody>{rows}</tbody></table>" + (f"refused:<ul>{refused}</ul>" if refused else "")
+            f"<tbody>{rows}</tbody></table>"
+            + (f"refused:<ul>{refused}</ul>" if refused else "")
+            + (f"at this moment:<ul>{now}</ul>" if now else "")
         )

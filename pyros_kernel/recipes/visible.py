@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from astropy import units as u
 from astropy.coordinates import AltAz, EarthLocation, SkyCoord
 
 from pyros_kernel.recipes.target import Target
 from pyros_kernel.scheduling import Block, observable
 from pyros_kernel.services import Services
+from pyros_kernel.store import Sequence
 
 NIGHT_DEG = -12.0  # nautical twilight: brighter than that nothing but flats can be taken
+_LATE_DEG = 2.0  # what the Sun may rise, and the Moon come nearer, while a sequence runs late
 _FOR_S = 1.0  # what is asked is whether it is up now
 
 
-def why_not_up(target: Target, services: Services, sun_limit_deg: float = NIGHT_DEG) -> str:
-    """Say why a target can't be observed now (altitude, twilight), or nothing.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What of Sun and Moon keeps a target from being looked at, besides the site's least altitude.
 
-    :param sun_limit_deg: altitude of the Sun above which it is too bright
+    :param sun_deg: altitude of the Sun above which it is too bright
+    :param moon_deg: distance from the Moon below which it is too bright
     """
+
+    sun_deg: float = NIGHT_DEG
+    moon_deg: float = 0.0
+
+    @classmethod
+    def of(cls, sequence: Sequence) -> Limits:
+        """Give those of a sequence, a little wider: the planner kept them, and it may run late."""
+        return cls(
+            max(sequence.max_sun_altitude_deg, NIGHT_DEG) + _LATE_DEG,
+            max(0.0, sequence.min_moon_separation_deg - _LATE_DEG),
+        )
+
+
+def why_not_up(target: Target, services: Services, limits: Limits | None = None) -> str:
+    """Say why a target can't be observed now (altitude, twilight, Moon), or nothing."""
+    limits = limits or Limits()
     block = Block(
         target.name,
         target.ra_deg,
         target.dec_deg,
         duration_s=_FOR_S,
         min_altitude_deg=services.site.min_altitude_deg,
-        max_sun_altitude_deg=sun_limit_deg,
+        max_sun_altitude_deg=limits.sun_deg,
+        min_moon_separation_deg=limits.moon_deg,
     )
     seen = observable(block, services.sky, services.clock.unix_s())
     return "" if seen.ok else f"{target.name} can't be observed now: {seen.reason}"

@@ -12,6 +12,7 @@ from pyros_kernel.scheduling.block import Block, Transition
 from pyros_kernel.scheduling.constraints import Constraint, OneSide
 from pyros_kernel.scheduling.nights import not_in
 from pyros_kernel.scheduling.outcome import Rejection
+from pyros_kernel.scheduling.recipe_times import between_images_s
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.scheduling.wishes import further, moving_of
 from pyros_kernel.store import (
@@ -109,7 +110,7 @@ def duration_s(sequence: Sequence, overheads: Overheads, taken: dict[int, int]) 
     :param taken: images that are there already, by plan
     :return: 0 if no image is missing
     """
-    longest = max((_album_s(album, overheads, taken) for album in sequence.albums), default=0.0)
+    longest = max((_album_s(sequence, album, overheads, taken) for album in sequence.albums), default=0.0)
     return longest + overheads.acquisition_s if longest > 0 else 0.0
 
 
@@ -220,13 +221,15 @@ def _begun(request: Request) -> bool:
     return any(s.status not in waiting for s in request.sequences)
 
 
-def _album_s(album: Album, overheads: Overheads, taken: dict[int, int]) -> float:
+def _album_s(sequence: Sequence, album: Album, overheads: Overheads, taken: dict[int, int]) -> float:
     readout_s = overheads.readout_s[album.channel]
     plans = [plan for plan in album.plans if _missing(plan, taken)]
     changes = sum(a.filter != b.filter for a, b in pairwise(plans))
-    return changes * overheads.transition.filter_change_s + sum(
-        _missing(plan, taken) * (plan.exposure_time_s + readout_s) for plan in plans
-    )
+    total_s = changes * overheads.transition.filter_change_s
+    for plan in plans:
+        image_s = plan.exposure_time_s + readout_s
+        total_s += _missing(plan, taken) * (image_s + between_images_s(sequence, image_s, overheads.transition))
+    return total_s
 
 
 def _missing(plan: Plan, taken: dict[int, int]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pyros_kernel.store.fixture_read import FixtureObject, read
 from pyros_kernel.store.store import Store
 
 
-def load(store: Store, source: Path | str) -> int:
+def load(store: Store, source: Path | str, why_not: Callable[[Base], str] | None = None) -> int:
     """Load a fixture, whatever the order of its objects.
 
     An object whose primary key exists is replaced: fields the fixture leaves out go back to their defaults.
@@ -25,6 +25,8 @@ def load(store: Store, source: Path | str) -> int:
 
     :param store: where to
     :param source: a file's path, or the JSON text itself
+    :param why_not: says of an object as it stands in the store, with those around it, what rooms above know to be wrong
+        with it; empty if nothing is
     :return: number of objects loaded
     :raises FixtureError: naming file, object and field; nothing was changed
     """
@@ -34,6 +36,8 @@ def load(store: Store, source: Path | str) -> int:
         for model, items in by_model.items():
             if items:
                 _load_model(session, model, items)
+        if why_not is not None:
+            _check(session, objects, why_not)
         if session.get_bind().dialect.name == "postgresql":
             _advance_sequences(session, (model for model, items in by_model.items() if items))
     return len(objects)
@@ -65,6 +69,13 @@ def _load_model(session: Session, model: type[Base], items: list[FixtureObject])
         for item in items:
             if item.values[column.name] is not None:
                 _write(session, table, item, {column.name: item.values[column.name]}, exists=True)
+
+
+def _check(session: Session, objects: list[FixtureObject], why_not: Callable[[Base], str]) -> None:
+    session.expire_all()
+    for item in objects:
+        if wrong := why_not(session.get_one(item.model, item.pk)):
+            raise FixtureError(f"{item.place}: {wrong}")
 
 
 def _write(session: Session, table: Table, item: FixtureObject, values: dict[str, Any], exists: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
@@ -50,13 +50,21 @@ class Asked:
     refused: tuple[Refused, ...]
 
 
-def ask_rows(session: Session, rows: Iterable[tuple[int, Mapping[str, Any]]], sky: Sky, now_unix_s: float) -> Asked:
+def ask_rows(
+    session: Session,
+    rows: Iterable[tuple[int, Mapping[str, Any]]],
+    sky: Sky,
+    now_unix_s: float,
+    why_not: Callable[[Sequence], str] = lambda _sequence: "",
+) -> Asked:
     """Make requests of rows; one that is not understood is refused, and the others are taken.
 
     Rows of one ``group`` are one request, of all or nothing; each other row is a request of its own.  A series
     (``repeats``) and parts (``longest_part_s``) are several sequences of one request.
+
+    :param why_not: says what rooms above know to be wrong with a sequence's recipe; empty if nothing is
     """
-    asking = _Asking(session, sky, datetime.fromtimestamp(now_unix_s, UTC))
+    asking = _Asking(session, sky, datetime.fromtimestamp(now_unix_s, UTC), why_not)
     refused: list[Refused] = []
     for line, row in rows:
         try:
@@ -70,8 +78,8 @@ def ask_rows(session: Session, rows: Iterable[tuple[int, Mapping[str, Any]]], sk
 class _Asking:
     """The rows taken so far."""
 
-    def __init__(self, session: Session, sky: Sky, now: datetime) -> None:
-        self._session, self._sky, self._now = session, sky, now
+    def __init__(self, session: Session, sky: Sky, now: datetime, why_not: Callable[[Sequence], str]) -> None:
+        self._session, self._sky, self._now, self._why_not = session, sky, now, why_not
         self._overheads = Overheads.from_devices(session)
         self._filters = set(session.scalars(select(Filter.name)))
         self._groups: dict[str, Request] = {}
@@ -100,6 +108,10 @@ class _Asking:
         first = str(given["first_night"]) if "first_night" in given else None
         last_night(first, nights or 1, self._sky.name)  # refuses what is no date
         name, after = str(given.get("name", given.get("id", f"row {line}"))), self._after(given)
+        first_part = [Album(channel=channel, plans=_rows_of(parts[0]))]
+        asked = Sequence(target=name, ra_deg=block.ra_deg, dec_deg=block.dec_deg, albums=first_part, **_way(given))
+        if why := self._why_not(asked):
+            raise ValueError(why)
         request = self._request(given, name)
         count = max(repeats, len(parts))
         for k in range(count):
@@ -216,10 +228,14 @@ class _Asking:
             preferred=None if block.preferred_unix_s is None else _moment(block.preferred_unix_s),
             constraints=constraints or None,
             ephemeris=ephemeris_in(given),
-            recipe=str(given.get("recipe", OBSERVE)),
-            parameters=json_object(given, "parameters") or {},
             request=request,
+            **_way(given),
         )
+
+
+def _way(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give recipe and parameters."""
+    return {"recipe": str(given.get("recipe", OBSERVE)), "parameters": json_object(given, "parameters") or {}}
 
 
 def _rows_of(plans: list[tuple[str, float, int]]) -> list[Plan]:

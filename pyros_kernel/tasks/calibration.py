@@ -44,5 +44,9 @@ def write_master(
     header["DATE-END"] = (str((last.start + last.exposure_time).utc.isot), "UTC end of the last frame")
     header["ORIGIN"] = ("PyROS", "what wrote this file")
     folder = archive.root / night / "calibration"
-    path = write_fits(folder, f"master_{kind}_{first.camera}", fits.PrimaryHDU(data, header))
+    name = f"master_{kind}_{first.camera}"
+    if kind == "flat":
+        header["FILTER"] = (first.filter, "filter in the beam")
+        name += f"_{first.filter}"
+    path = write_fits(folder, name, fits.PrimaryHDU(data, header))
     return path.relative_to(archive.root).as_posix(), data

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from astropy import units as u
 from astropy.coordinates import SkyCoord
@@ -56,19 +56,40 @@ def plan_under_way(
     now, whole = begun
     try:
         yield now
-    except OperationAborted as stopped:
-        _end(plan_id, PlanStatus.INTERRUPTED, str(stopped), services)
-        raise
-    except (InstrumentError, ArchiveError) as error:
-        _end(plan_id, PlanStatus.FAILED, str(error), services)
-        raise
-    except Exception as stopped:
-        _end(plan_id, PlanStatus.INTERRUPTED, str(stopped), services)
+    except Exception as error:
+        _end(plan_id, _ended_by(error), str(error), services)
         raise
     if whole:
         _end(plan_id, PlanStatus.EXECUTED, "", services)
     else:
         _end(plan_id, PlanStatus.INTERRUPTED, "the telescope is pointed anew", services)
+
+
+@contextmanager
+def plans_under_way(plan_ids: Sequence[int], services: Services) -> Generator[Callable[[Shot], Shot]]:
+    """Let plans execute within the block, in which a recipe takes their images its own way, and record how that ended.
+
+    :return: signs a frame for the plan of its camera, filter and exposure time; one that is not analysed (to focus by,
+        to centre by) belongs to none
+    """
+    contexts = patiently(
+        f"the start of plans {list(plan_ids)}", lambda: _begin_all(plan_ids, services), services.store.ending
+    )
+
+    def signed(shot: Shot) -> Shot:
+        context = contexts.get((shot.camera.name, shot.filter, float(shot.exposure.to_value(u.s))))
+        if context is None or shot.kind is not FrameKind.LIGHT or not shot.analysed:
+            return shot
+        seen = replace(context, pointing=shot.context.pointing, geometry=shot.context.geometry)
+        return replace(shot, context=seen)
+
+    try:
+        yield signed
+    except Exception as error:
+        how, why = _ended_by(error), str(error)
+        patiently("the end of plans", lambda: _end_all(plan_ids, services, how, why), services.store.ending)
+        raise
+    patiently("the end of plans", lambda: _end_all(plan_ids, services, PlanStatus.EXECUTED), services.store.ending)
 
 
 def execute_plan(
@@ -116,6 +137,38 @@ def _begin(
         context = _context(plan, camera, services, pointing, session.scalar(_alert_of(plan)) or "")
         shot = Shot(camera, plan.exposure_time_s * u.s, FrameKind.LIGHT, context, plan.filter)
         return PlanUnderWay(shot, range(done + 1, wanted + 1)), wanted >= plan.number_of_images
+
+
+def _ended_by(error: Exception) -> PlanStatus:
+    """Tell what an error makes of a plan: what instruments and disk do fails it, anything else interrupts it."""
+    failed = isinstance(error, InstrumentError | ArchiveError) and not isinstance(error, OperationAborted)
+    return PlanStatus.FAILED if failed else PlanStatus.INTERRUPTED
+
+
+_Key = tuple[str, str | None, float]
+
+
+def _begin_all(plan_ids: Sequence[int], services: Services) -> dict[_Key, ImageContext]:
+    contexts: dict[_Key, ImageContext] = {}
+    with services.store.session() as session:
+        for plan in session.scalars(select(Plan).where(Plan.id.in_(plan_ids)).order_by(Plan.id)):
+            camera = services.devices.cameras.get(plan.album.channel)
+            if camera is None:
+                continue
+            if plan.status is not PlanStatus.EXECUTED:
+                plan.become(PlanStatus.EXECUTING)
+            key = camera.name, plan.filter, plan.exposure_time_s
+            contexts[key] = _context(plan, camera, services, None, session.scalar(_alert_of(plan)) or "")
+    return contexts
+
+
+def _end_all(plan_ids: Sequence[int], services: Services, status: PlanStatus, reason: str = "") -> None:
+    with services.store.session() as session:
+        executing = Plan.id.in_(plan_ids), Plan.status == PlanStatus.EXECUTING
+        for plan in session.scalars(select(Plan).where(*executing)).all():
+            taken = session.scalar(select(func.count()).where(Image.plan_id == plan.id, Image.complete)) or 0
+            few = f"{taken} of {plan.number_of_images} images" if taken < plan.number_of_images else ""
+            plan.become(status, reason or few)
 
 
 def _end(plan_id: int, status: PlanStatus, reason: str, services: Services) -> None:

@@ -25,18 +25,23 @@ _BUSY_REAL_S = 1.0
 def sequence_chain(sequence_id: int, store: Store) -> Any:
     """Make the chain that observes a sequence; its result is the sequence's status.
 
-    Revoking a part of it ends the rest, and puts the sequence back among the observable ones.
+    Revoking a part of it ends the rest, and puts the sequence back among the observable ones.  A sequence that names
+    another recipe than observe is one task: where its images are taken, and when, is the recipe's own matter.
 
     :raises sqlalchemy.exc.NoResultFound: if there is no such sequence
     :raises ValueError: if it has no plans
     """
     from pyros_kernel.store import Channel, Sequence
+    from pyros_kernel.store.request import OBSERVE
 
     with store.session(read_only=True) as session:
-        albums = session.get_one(Sequence, sequence_id).albums
-        plans = [(album.channel, plan.id) for album in albums for plan in album.plans]
+        sequence = session.get_one(Sequence, sequence_id)
+        plans = [(album.channel, plan.id) for album in sequence.albums for plan in album.plans]
+        by_plans = sequence.recipe == OBSERVE
     if not plans:
         raise ValueError(f"sequence {sequence_id} has no plans: there is nothing to observe")
+    if not by_plans:
+        return _part("execute_sequence", sequence_id)
     tasks = {Channel.VIS: "execute_plan_vis", Channel.NIR: "execute_plan_nir"}
     # Not Celery's root id: the error link of parallel parts has another one.
     key = uuid4().hex

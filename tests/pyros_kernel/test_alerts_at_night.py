@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from sqlalchemy import select
 
@@ -103,6 +104,36 @@ def test_a_test_moves_nothing_a_better_position_the_telescope_and_a_retraction_e
     assert [a.status for a in alerts] == [AlertStatus.RETRACTED, AlertStatus.RETRACTED, AlertStatus.IGNORED]
     assert len(headers(obs)) >= images, "its images are kept"
     until(lambda: any(s.status == "executing" and not s.is_alert for s in obs.snapshot().placed), "the night goes on")
+
+
+def test_a_wide_error_circle_is_covered_by_fields_and_a_small_one_that_follows_is_observed(
+    obs: Observatory, packets: Path
+) -> None:
+    assert obs.alerts.send(packet(packets, "wide.xml", (b"0.0500<", b"0.2000<"))).ack
+    until(lambda: rows(obs, "1125809")[1].status is SequenceStatus.EXECUTING, "the burst is observed")
+    _, sequence, (alert,) = rows(obs, "1125809")
+    assert (sequence.recipe, sequence.parameters, alert.status) == (
+        "follow_alert", {"overlap": 0.1}, AlertStatus.OBSERVING,
+    )  # fmt: skip
+    until(lambda: len(headers(obs)) >= 4, "two fields on both channels")
+    seen = [SkyCoord(h["SIM_RA"], h["SIM_DEC"], unit="deg") for h in headers(obs)]
+    centre = SkyCoord(sequence.ra_deg, sequence.dec_deg, unit="deg")
+    away = sorted(place.separation(centre).arcsec for place in seen)
+    assert away[0] < 10 and away[-1] == pytest.approx(512 * 0.381 * 0.9, abs=10), "from the middle outwards"
+
+    xrt = ((b"BAT_GRB_Pos_1125809-092", b"XRT_Pos_1125809-100"), (b'  value="61"', b'  value="67"'))
+    better = packet(packets, "xrt.xml", *xrt, (b"64.7373", b"64.9000"), (b"0.0500<", b"0.0010<"))
+    assert obs.alerts.send(better).ack
+    until(lambda: any(h["SIM_RA"] == pytest.approx(64.9, abs=0.01) for h in headers(obs)), "an image at the new place")
+    _, again, (_, second) = rows(obs, "1125809")
+    assert (again.id, again.recipe, again.parameters) == (sequence.id, "observe", {}), "the one request, another way"
+    assert second.status is AlertStatus.OBSERVING
+
+    retraction = packet(
+        packets, "no.xml", *xrt, (b"1125809-100", b"1125809-101"), (b"</How>", CITE + b"</EventIVORN></Citations>")
+    )
+    assert obs.alerts.send(retraction).ack
+    until(lambda: rows(obs, "1125809")[1].status is SequenceStatus.CANCELLED, "the burst is left")
 
 
 def test_what_has_not_risen_yet_is_scheduled_for_when_it_has(obs: Observatory, packets: Path) -> None:

@@ -13,7 +13,7 @@ from pyros_kernel.recipes.registry import recipe
 from pyros_kernel.recipes.standard.frames import cameras_for, frame_step, read_frame
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
-from pyros_kernel.recipes.visible import place_at
+from pyros_kernel.recipes.visible import Limits, place_at
 from pyros_kernel.safety.sun import sun_altaz_deg
 from pyros_kernel.services import Services
 from pyros_kernel.store import Channel
@@ -21,11 +21,12 @@ from pyros_kernel.tasks.calibration import write_master
 
 _SHORTEST_S, _LONGEST_S, _FIRST_S = 0.05, 120.0, 0.5
 _TOO_BRIGHT = 60_000.0  # a frame at the end of its range tells nothing of the light
+_TOO_FAINT = 0.02  # of the level: of so little light a frame tells nothing either
 _WITHIN = 0.2  # of the level that is wanted
 _TRIES = 8
 # The twilight sky is evenest 15° from the zenith, away from the Sun (Chromey & Hasselbacher 1996, PASP 108, 944).
 _NULL_DEG = 75.0
-_SUN_LIMIT_DEG = -0.5
+_LIMITS = Limits(sun_deg=-0.5)
 _WAIT = 60 * u.s
 _WAITS = 60
 _APART_ARCSEC = 40.0  # from one frame to the next, so that the median takes the stars away
@@ -52,7 +53,7 @@ def take_flats(
     field = Target("flat field", *(place or (0.0, 0.0)))
 
     def part(n: int) -> Steps:
-        return steps.part(f"frame {n}", field.moved((n % 5) * _APART_ARCSEC, (n // 5) * _APART_ARCSEC), _SUN_LIMIT_DEG)
+        return steps.part(f"frame {n}", field.moved((n % 5) * _APART_ARCSEC, (n // 5) * _APART_ARCSEC), _LIMITS)
 
     return _flats(steps, channel, filter, level, count, part, _sinks)
 
@@ -82,8 +83,8 @@ def _flats(
 ) -> dict[str, Any]:
     """Take frames until enough came near the level.
 
-    A bias gives the level of no light; each frame's light gives the next one's exposure, so that a light that
-    fades or brightens is followed.  A frame further than a fifth from the level is kept and not counted.
+    A bias gives the level of no light; each frame's light gives the next one's exposure, and the last two tell how fast
+    it fades or brightens.  A frame further than a fifth from the level is kept and not counted.
 
     :param sinks: tells whether the Sun sinks; left out for a light that stays
     """
@@ -94,6 +95,7 @@ def _flats(
     steps.expect(count + 2)
     zero = frame_step(part(0), "bias", camera, 0 * u.s, FrameKind.BIAS)["level"]
     frames: list[dict[str, Any]] = []
+    before: tuple[float, float] | None = None
     exposure_s, n, tries, waits = _FIRST_S, 0, count + _TRIES, 0
     while len(frames) < count and n < tries:
         n += 1
@@ -102,7 +104,15 @@ def _flats(
         light = frame["level"] - zero
         if abs(light - level) <= _WITHIN * level:
             frames.append(frame)
-        exposure_s = fitted_exposure_s(float(frame["exposure_s"]), light, level, saturated=frame["level"] > _TOO_BRIGHT)
+        saturated = frame["level"] > _TOO_BRIGHT
+        exposure_s = fitted_exposure_s(float(frame["exposure_s"]), light, level, saturated=saturated)
+        if saturated or light <= _TOO_FAINT * level:
+            before = None
+        else:
+            last = float(frame["at_s"]), light / float(frame["exposure_s"])
+            if before is not None:
+                exposure_s /= brightening(before, last, steps.clock.unix_s())
+            before = last
         if _SHORTEST_S <= exposure_s <= _LONGEST_S:
             continue
         bright = exposure_s < _SHORTEST_S
@@ -132,6 +142,23 @@ def _sinks(services: Services) -> bool:
     return sun_altaz_deg(*place, now_s + 60.0)[0] < sun_altaz_deg(*place, now_s)[0]
 
 
+def brightening(before: tuple[float, float], last: tuple[float, float], now_s: float) -> float:
+    """Foretell by how much the light will have changed from the last frame to the next one.
+
+    Twilight fades and brightens by the same factor in the same time, within some minutes.
+
+    :param before: time (unix seconds) and light of the frame before the last one
+    :param last: those of the last one
+    :param now_s: the next one is not before that, nor sooner than the last one followed the one before
+    :return: within a quarter and four: what two frames say of more than that is no trend
+    """
+    between_s = last[0] - before[0]
+    if between_s <= 0:
+        return 1.0
+    ahead = max(1.0, (now_s - last[0]) / between_s)
+    return min(max((last[1] / before[1]) ** min(ahead, 10.0), 0.25), 4.0)
+
+
 def fitted_exposure_s(exposure_s: float, light: float, wanted: float, *, saturated: bool = False) -> float:
     """Give the exposure for a level, by the last frame's.
 
@@ -141,7 +168,7 @@ def fitted_exposure_s(exposure_s: float, light: float, wanted: float, *, saturat
     """
     if saturated:
         return exposure_s / 8
-    return exposure_s * wanted / light if light > 0.02 * wanted else 8 * exposure_s
+    return exposure_s * wanted / light if light > _TOO_FAINT * wanted else 8 * exposure_s
 
 
 def _master(steps: Steps, paths: list[str]) -> str:

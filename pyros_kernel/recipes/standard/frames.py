@@ -55,7 +55,8 @@ def frame_step(
     :param filter_name: brought into the beam before, in the same step: a resumed run can't know which one is there
     :param analysed: whether it gets a quick-look; what is used at once and not looked at again needs none
     :param notes: further items of the step's result
-    :return: ``path`` under the data directory, ``image`` (its id), ``level`` (median counts), and the notes
+    :return: ``path`` under the data directory, ``image`` (its id), ``level`` (median counts), ``at_s`` (unix
+        seconds of its middle), and the notes
     """
 
     return shot_step(
@@ -74,7 +75,8 @@ def shot_step(steps: Steps, name: str, shot: Callable[[], Shot], **notes: Any) -
 
     def work() -> dict[str, Any]:
         frame, image = steps.take(shot())
-        return {"path": image.path, "image": image.id, "level": level_of(frame), **notes}
+        middle_s = float(frame.start.unix) + float(frame.exposure_time.to_value(u.s)) / 2
+        return {"path": image.path, "image": image.id, "level": level_of(frame), "at_s": middle_s, **notes}
 
     return steps.step(name, work)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,15 @@ def follow_alert(
 ) -> dict[str, Any]:
     """Cover an alert: its error circle from the centre outwards, or the best fields of its sky map.
 
-    Fields of a sky map that are not up when their turn comes are left for the end, and then left out.
+    Where the circle needs more fields than there may be, those nearest to its centre are taken.  Fields of a sky map
+    that are not up when their turn comes are left for the end, and then left out.
 
     :param alert: its number in the store; may be left out with a sky map
-    :param skymap: path of a multi-order HEALPix map (FITS), instead of the error circle
+    :param skymap: path of a multi-order HEALPix map (FITS), under the data directory if it is not absolute, instead of
+        the error circle; where it has not come yet, the circle of an alert is covered all the same
     :param radius: of the circle, instead of the alert's own
     :param overlap: of neighbouring fields, as a fraction of a field
-    :param most: fields of a sky map
+    :param most: fields, at most
     """
     filters = filters_of(vis_filter, nir_filter)
     name, centre, error_deg = f"alert {alert}", None, 0.0
@@ -86,24 +89,28 @@ def follow_alert(
         if row.ra_deg is not None and row.dec_deg is not None:
             centre = Target(name, row.ra_deg, row.dec_deg)
     field_arcsec = _field_arcsec(steps, filters)
-    if skymap:
-        steps.require("most", "" if 1 <= most <= _MOST_TILES else f"1 to {_MOST_TILES} fields, got {most}")
+    steps.require("most", "" if 1 <= most <= _MOST_TILES else f"1 to {_MOST_TILES} fields, got {most}")
+    path = steps.services.settings.data / skymap
+    if skymap and centre is not None and not path.exists():
+        steps.say(f"there is no sky map {path} yet: the error circle is covered")
+    elif skymap:
         # Kept, so that a resumed run goes on with the same fields in the same order.
-        best = steps.step("tiles", lambda: _best(skymap, field_arcsec / 3600 * (1 - overlap), most)) or []
+        best = steps.step("tiles", lambda: _best(path, field_arcsec / 3600 * (1 - overlap), most)) or []
         steps.say(f"{len(best)} fields hold {sum(p for _, _, p in best):.1%} of the sky map")
         return _of_map(steps, [(Target(name, ra, dec), p) for ra, dec, p in best], exposure, filters)
     if centre is None:
         steps.require("alert", "name an alert with a position, or give a sky map")
         return {"tiles": []}
     radius_deg = float(radius.to_value(u.deg)) if radius is not None else error_deg
-    places = tiles_of_circle(radius_deg * 3600, field_arcsec, overlap)
-    why = f"{len(places)} fields would be needed for {radius_deg:.2f}°; {_MOST_TILES} at most: give a smaller radius"
-    steps.require("tiles", why if len(places) > _MOST_TILES else "")
-    return _tiles(steps, [centre.moved(x, y) for x, y in places], exposure, filters)
+    reach_arcsec = min(radius_deg * 3600, field_arcsec * (math.sqrt(most) + 2))  # what lies beyond is left out anyway
+    places = tiles_of_circle(reach_arcsec, field_arcsec, overlap)
+    if len(places) > most:
+        steps.say(f"{most} fields do not cover {radius_deg:.2f}°: those nearest to its centre are taken")
+    return _tiles(steps, [centre.moved(x, y) for x, y in places[:most]], exposure, filters)
 
 
-def _best(skymap: str, field_deg: float, most: int) -> list[list[float]]:
-    return [[t.ra_deg, t.dec_deg, t.probability] for t in tiles_of_map(Path(skymap), field_deg, most)]
+def _best(skymap: Path, field_deg: float, most: int) -> list[list[float]]:
+    return [[t.ra_deg, t.dec_deg, t.probability] for t in tiles_of_map(skymap, field_deg, most)]
 
 
 def _of_map(

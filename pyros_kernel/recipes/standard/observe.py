@@ -12,10 +12,11 @@ from pyros_kernel.recipes.errors import Refused
 from pyros_kernel.recipes.loan import Needs
 from pyros_kernel.recipes.registry import recipe
 from pyros_kernel.recipes.standard.autofocus import NEVER_FOUND, focus_here, focus_is_due, has_focuser
-from pyros_kernel.recipes.standard.frames import Arcseconds, Seconds, cameras_for, frame_step
+from pyros_kernel.recipes.standard.frames import Arcseconds, Degrees, Seconds, cameras_for, frame_step
 from pyros_kernel.recipes.standard.solved import Correction, centred, corrected, solved
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
+from pyros_kernel.recipes.visible import Limits
 from pyros_kernel.store import Channel
 
 # Around a square and its centre, so that a bad pixel never falls on the same star twice in five frames.
@@ -44,6 +45,7 @@ def observe(
     centre: bool = True,
     guide: bool = True,
     within: Arcseconds = 2 * u.arcsec,
+    moon: Degrees = 0 * u.deg,
 ) -> dict[str, Any]:
     """Slew to a target, focus if due, centre it by the stars, and expose VIS and NIR side by side.
 
@@ -60,7 +62,10 @@ def observe(
     :param centre: solve a short frame before, and correct the pointing
     :param guide: solve each VIS frame, and correct the pointing before the next
     :param within: of the target the pointing is good enough
+    :param moon: nearer to the Moon the target is not looked at
     """
+    if moon > 0 * u.deg:
+        steps = steps.part("", limits=Limits(moon_deg=float(moon.to_value(u.deg))))
     steps.require("count", "" if count >= 1 else f"count must be 1 or more, got {count}")
     filters = filters_of(vis_filter, nir_filter)
     steps.require("filters", "" if filters else "name a filter of at least one channel")
@@ -73,7 +78,8 @@ def observe(
     def take(part: Steps, aimed: Target, n: int) -> list[str]:
         return observe_once(part, aimed, exposure, filters, f" {n}")
 
-    return {"target": target.name, **in_rounds(steps, target, count, take, sent, within_arcsec, guide, dither_arcsec)}
+    every = 1 if guide else 0
+    return {"target": target.name, **in_rounds(steps, target, count, take, sent, within_arcsec, every, dither_arcsec)}
 
 
 def acquired(
@@ -89,7 +95,7 @@ def acquired(
     solver = steps.services.devices.cameras.get(Channel.VIS)
     if solver is None:
         return 0.0, 0.0
-    _focus(steps, target, solver, focus, filters.get(Channel.VIS))
+    focus_if_due(steps, target, solver, focus, filters.get(Channel.VIS))
     if not centre:
         return 0.0, 0.0
     return centred(steps, target, solver, _CENTRING, within_arcsec, filters.get(Channel.VIS))
@@ -102,13 +108,13 @@ def in_rounds(
     take: Take,
     sent: Correction,
     within_arcsec: float,
-    guide: bool,
+    guide_every: int,
     dither_arcsec: float = 0.0,
 ) -> dict[str, Any]:
     """Take what is to be taken in rounds; between two of them the telescope is moved and its pointing corrected.
 
     :param sent: what the telescope has to be sent beside the target
-    :param guide: solve an image of each round, and correct the pointing before the next
+    :param guide_every: after so many rounds an image is solved, and the pointing corrected before the next; 0: never
     :return: ``images`` (paths under the data directory) and ``sent_beside_arcsec``
     """
     images: list[str] = []
@@ -117,7 +123,7 @@ def in_rounds(
         part = steps.part(f"dither {n}" if dither_arcsec else "", target.moved(east + sent[0], north + sent[1]))
         taken = take(part, target.moved(east, north), n)
         images += taken
-        if guide and n < rounds and taken:
+        if guide_every and n % guide_every == 0 and n < rounds and taken:
             seen = part.note(
                 "guide" if dither_arcsec else f"guide {n}", lambda path=taken[0]: solved(path, steps.services)
             )
@@ -125,7 +131,8 @@ def in_rounds(
     return {"images": images, "sent_beside_arcsec": list(sent)}
 
 
-def _focus(steps: Steps, target: Target, camera: Camera, when: Focus, filter_name: str | None) -> None:
+def focus_if_due(steps: Steps, target: Target, camera: Camera, when: Focus, filter_name: str | None) -> None:
+    """Focus at a target if that is due; goes on with the focus as it was where no minimum is found."""
     if when == "never":
         return
     if not has_focuser(steps.services):

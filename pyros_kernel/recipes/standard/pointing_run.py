@@ -25,6 +25,7 @@ def pointing_run(
     lowest: Degrees = 30 * u.deg,
     highest: Degrees = 80 * u.deg,
     exposure: Seconds = 5 * u.s,
+    filter: str | None = "r",
 ) -> dict[str, Any]:
     """Slew to places spread evenly over the sky, and note where the mount says it is and where stars say it is.
 
@@ -33,6 +34,7 @@ def pointing_run(
     :param points: how many places
     :param lowest: altitude
     :param highest: altitude
+    :param filter: in the beam; as it is if left out
     """
     low, high = float(lowest.to_value(u.deg)), float(highest.to_value(u.deg))
     steps.require("points", "" if 1 <= points <= 500 else f"1 to 500 places, got {points}")
@@ -48,7 +50,7 @@ def pointing_run(
         seen = part.step("read", lambda t=target: _difference(steps, t))
         point: dict[str, Any] = {"alt_deg": round(alt_deg, 3), "az_deg": round(az_deg, 3), **(seen or {})}
         for camera in cameras.values():
-            if frame := frame_step(part, "frame", camera, exposure, FrameKind.LIGHT, target):
+            if frame := frame_step(part, "frame", camera, exposure, FrameKind.LIGHT, target, filter):
                 point["stars"] = part.note("solve", lambda path=str(frame["path"]): solved(path, steps.services))
         measured.append(point)
     by_stars = [p["stars"] for p in measured if "east_arcsec" in (p.get("stars") or {})]

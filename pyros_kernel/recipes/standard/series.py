@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from astropy import units as u
@@ -28,7 +29,8 @@ def time_series(
 
     :param exposure: of each frame
     :param count: frames per channel
-    :param every: from the start of one frame to that of the next; 0: as soon as the last one is read out
+    :param every: from the start of one frame to that of the next; 0: as soon as the last one is read out.  One that
+        comes too late, as after an alert, is taken at the next such moment
     :param vis_filter: none: no VIS frames
     :param nir_filter: none: no NIR frames
     """
@@ -41,7 +43,16 @@ def time_series(
     began_s = float(here.step("begin", lambda: steps.clock.unix_s()) or steps.clock.unix_s())
     images: list[str] = []
     for n in range(1, count + 1):
-        if every_s and (left_s := began_s + (n - 1) * every_s - steps.clock.unix_s()) > 0:
-            here.step(f"wait for frame {n}", lambda left_s=left_s: steps.sleep(left_s * u.s))
+        if every_s and n > 1:
+            here.step(f"wait for frame {n}", lambda n=n: _wait_for_turn(steps, began_s, every_s, n - 1))
         images += observe_once(here, target, exposure, filters, f" {n}")
     return {"target": target.name, "images": images}
+
+
+def _wait_for_turn(steps: Steps, began_s: float, every_s: float, turn: int) -> None:
+    """Wait until so many periods have passed, or where that is long ago, for the end of the one under way."""
+    passed = (steps.clock.unix_s() - began_s) / every_s
+    due = turn if passed < turn + 1 else math.ceil(passed)
+    left_s = began_s + due * every_s - steps.clock.unix_s()
+    if left_s > 0:
+        steps.sleep(left_s * u.s)

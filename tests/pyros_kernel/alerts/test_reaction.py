@@ -45,7 +45,7 @@ def requests(desk: Any) -> list[Request]:
 
 def change_strategy(desk: Any, **fields: Any) -> None:
     with desk.store.session() as session:
-        strategy = session.scalars(select(Strategy)).one()
+        strategy = session.scalars(select(Strategy).where(Strategy.is_default)).one()
         for key, value in fields.items():
             setattr(strategy, key, {**getattr(strategy, key), **value} if isinstance(value, dict) else value)
 
@@ -193,7 +193,8 @@ def test_explaining_says_what_would_happen_and_changes_nothing(desk: Any, varian
         return str(explain(desk.store, parse(raw), desk.clock, lambda _packet: why_not))
 
     assert "strategy 'default': observed at once" in say(SWIFT)
-    assert "scheduled for when it can be observed\n  it is below" in say(SWIFT, "it is below the horizon")
+    late = say(SWIFT, "it is below the horizon")
+    assert "scheduled for when it can be observed" in late and late.endswith("\n  it is below the horizon")
     assert "ignored\n  its role is test" in say(variant((b'role="observation"', b'role="test"')))
     assert "kept, should what it retracts still come" in say(variant(RETRACTED))
     assert requests(desk) == []
@@ -313,7 +314,7 @@ def test_a_strategy_that_can_not_be_used_is_told_and_the_next_is_asked(
     desk: Any, caplog: pytest.LogCaptureFixture, observation: dict[str, Any], why: str
 ) -> None:
     with desk.store.session() as session:
-        default = session.scalars(select(Strategy)).one()
+        default = session.scalars(select(Strategy).where(Strategy.is_default)).one()
         broken = {**default.observation, **observation}
         session.add(Strategy(name="broken", order=5, observation=broken))
     reaction = desk.take(SWIFT)
@@ -345,3 +346,30 @@ def test_warming_up_leaves_nothing_and_tells_of_a_broken_strategy(desk: Any, cap
         assert session.scalars(select(Request)).all() == []
         assert session.scalars(select(User)).all() != []
     assert desk.files == []
+
+
+def test_how_an_alert_is_observed_follows_its_error_circle(desk: Any, variant: Callable[..., bytes]) -> None:
+    change_strategy(desk, observation={"parameters": {"dither": "5 arcsec"}})
+    wide = desk.take(variant((b"0.0500<", b"0.3000<")))
+    assert (wide.reason, wide.sequence.recipe) == ("strategy 'wide'", "follow_alert")
+    assert wide.sequence.parameters == {"overlap": 0.1}
+    small = desk.take(variant(*LATER, *BETTER))
+    assert small.sequence.id == wide.sequence.id, "the one request of the event"
+    assert (small.sequence.recipe, small.sequence.parameters) == ("observe", {"dither": "5 arcsec"})
+
+
+def test_a_sky_map_is_looked_for_under_the_name_of_the_event(desk: Any, variant: Callable[..., bytes]) -> None:
+    way = {"recipe": "follow_alert", "parameters": {"skymap": "skymaps/{trigger_id}.fits"}}
+    change_strategy(desk, observation=way)
+    assert desk.take(SWIFT).sequence.parameters == {"skymap": "skymaps/1125809.fits"}
+    evil = variant((b'value="1125809"', b'value="../../etc/1"'), (b"1125809-092", b"7-1"))
+    sequence = desk.take(evil).sequence
+    assert sequence is None or "/etc" not in sequence.parameters["skymap"]
+
+
+@pytest.mark.parametrize("way", [{"recipe": 5}, {"parameters": "dither"}])
+def test_a_strategy_whose_recipe_is_none_is_not_used(desk: Any, way: dict[str, Any]) -> None:
+    change_strategy(desk, observation=way)
+    reaction = desk.take(SWIFT)
+    assert reaction.status is AlertStatus.IGNORED
+    assert "recipe must be a name, parameters must be an object" in reaction.reason

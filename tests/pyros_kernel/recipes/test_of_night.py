@@ -93,8 +93,8 @@ def test_calibrations_of_both_cameras_and_their_masters(fresh: Observatory, anal
         assert {i.exposure_time_s for i in images if i.kind == "dark"} == {10.0, 30.0}
         assert sum(i.kind == "bias" for i in images) == 2 * BIASES
         runs = session.scalars(select(RecipeRecord)).all()
-        assert [(run.name, run.status, run.of_night) for run in runs] == [
-            (recipe, RecipeStatus.DONE, True) for _ in range(2) for recipe in ("take_bias", "take_darks")
+        assert sorted((run.name, run.status, run.of_night) for run in runs) == [
+            (recipe, RecipeStatus.DONE, True) for recipe in ("take_bias", "take_darks") for _ in range(2)
         ]
     bias, dark = (fits.open(fresh.settings.data / path) for path in took["masters"][:2])
     with bias, dark:
@@ -130,8 +130,8 @@ def test_a_cancelled_calibration_keeps_what_it_took(fresh: Observatory, analysis
         cameras[Channel.VIS], lambda n: cancelled.set("the observatory goes down") if n == 4 else None
     )
     took = take_calibrations(services_with(fresh, cameras), cancelled, analysis)
-    assert took["notes"] == ["VIS: the observatory goes down"]
-    assert took["masters"] == []
+    assert took["notes"][0] == "VIS: the observatory goes down"
+    assert not any("camera_vis" in master for master in took["masters"])
     with fresh.store.session(read_only=True) as session:
         assert len(session.scalars(select(Image)).all()) >= 3
     assert unfinished(fresh.store) == [], "what the night began is not resumed by hand"
@@ -179,7 +179,8 @@ def test_a_sequence_at_the_prompt_goes_on_where_its_images_end(night: Observator
         rows = session.scalars(
             select(Sequence).where(Sequence.status.in_(waits)).order_by(Sequence.status.desc())
         ).all()
-        chosen = next(s for s in rows if {album.channel for album in s.albums} == set(Channel))
+        of_both = (s for s in rows if {album.channel for album in s.albums} == set(Channel))
+        chosen = next(s for s in of_both if s.recipe == "observe")
         for plan in (p for album in chosen.albums for p in album.plans):
             plan.exposure_time_s, plan.number_of_images = 100.0, 3
         sequence_id, plans = chosen.id, [p.id for album in chosen.albums for p in album.plans]

@@ -13,10 +13,11 @@ from click.testing import CliRunner
 
 from pyros_kernel import Observatory
 from pyros_kernel.commands.recipe import run as pyros_run
-from pyros_kernel.recipes import BadArgument, Recipe, Refused, Steps, observe, recipe, take_bias
+from pyros_kernel.recipes import BadArgument, Recipe, Refused, Steps, observe, observe_sequence, recipe, take_bias
 from pyros_kernel.recipes.carry import as_file
 from pyros_kernel.recipes.cli import RecipeCommands, command_of
-from pyros_kernel.settings import Settings
+from pyros_kernel.settings import ROOT, Settings
+from pyros_kernel.store import PlanStatus, Sequence, SequenceStatus, load
 
 OFFSET = 2 * u.s
 
@@ -32,8 +33,28 @@ def test_a_rehearsal_gives_the_timeline_and_every_refusal(fresh: Observatory) ->
     assert done.name == "NIR: frame 1" and done.duration_s >= 30 and done.start_s >= 0
     assert "NIR: frame 1" in str(found) and "<table>" in found._repr_html_()
     assert fresh.summary()["images"]["total"] == before, "the real observatory took nothing"
+    assert found.now == ("the night is closed, and the dome is not opened",) and found.now[0] in str(found)
     with pytest.raises(BadArgument, match="no target"):
         observe.rehearse(fresh, target="Nowhere")
+
+
+def test_a_sequence_is_rehearsed_by_its_recipe_and_what_stands_in_the_way_now_is_told(fresh: Observatory) -> None:
+    load(fresh.store, ROOT / "fixtures" / "night_2022-09-29.json")
+    with fresh.store.session() as session:
+        m31 = session.get_one(Sequence, 1007)
+        for album in m31.albums:
+            for plan in album.plans:
+                plan.exposure_time_s, plan.status = 20.0, PlanStatus.EXECUTED
+    focuser = fresh.services.devices.members["focuser"]
+    focuser.error = "it was taken away"
+    found = observe_sequence.rehearse(fresh, sequence=1007, speed=300)
+    assert found.ok, str(found)
+    done = [step.name for step in found.steps if step.status == "done"]
+    assert {f"tile {n}: {channel}: frame" for n in (1, 2, 3, 4) for channel in ("VIS", "NIR")} <= set(done)
+    assert found.result["status"] == "executed"
+    assert any(sentence.startswith("missing device: focuser") for sentence in found.now)
+    with fresh.store.session(read_only=True) as session:
+        assert session.get_one(Sequence, 1007).status is SequenceStatus.OBSERVABLE, "the real one waits"
 
 
 def test_a_recipe_of_a_notebook_is_taken_along() -> None:

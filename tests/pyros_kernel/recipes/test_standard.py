@@ -44,7 +44,7 @@ from pyros_kernel.recipes import (
     time_series,
 )
 from pyros_kernel.recipes.standard.autofocus import focus_is_due
-from pyros_kernel.recipes.standard.flats import fitted_exposure_s
+from pyros_kernel.recipes.standard.flats import brightening, fitted_exposure_s
 from pyros_kernel.recipes.standard.focus_curve import curve_svg, fit_focus
 from pyros_kernel.recipes.standard.pointing_run import spread
 from pyros_kernel.recipes.standard.tiles import tiles_of_circle, tiles_of_map
@@ -120,6 +120,8 @@ def test_recipes_are_made_of_recipes(obs: Observatory) -> None:
 def test_observe_refuses_what_is_not_up(obs: Observatory) -> None:
     with pytest.raises(Refused, match="Sirius can't be observed now: altitude"):
         observe.start(obs, target="Sirius").wait(20)
+    with pytest.raises(Refused, match="Moon"):
+        observe.start(obs, target="M 31", moon="170 deg").wait(20)
     with pytest.raises(Refused, match="count must be 1 or more"):
         observe.start(obs, target="M 31", count=0).wait(20)
 
@@ -195,8 +197,9 @@ def test_an_error_circle_is_covered_from_its_centre(obs: Observatory) -> None:
     assert first.separation(M31).arcsec < 1 and len(tiles) == 9
     with pytest.raises(Refused, match="there is no alert 99"):
         follow_alert.start(obs, alert=99).wait(20)
-    with pytest.raises(Refused, match="fields would be needed"):
-        follow_alert.start(obs, alert=number, radius="5 deg").wait(20)
+    few = follow_alert.start(obs, alert=number, radius="5 deg", most=2, exposure="1 s", nir_filter="")
+    assert few.wait(40)["tiles"][0]["ra_deg"] == tiles[0]["ra_deg"], "of a circle that is too large its middle"
+    assert any("2 fields do not cover 5.00°" in text for _, text in few.log)
 
 
 def test_calibrations_make_masters(fresh: Observatory) -> None:
@@ -260,7 +263,6 @@ def test_the_best_fields_of_a_sky_map_are_observed_first(obs: Observatory, tmp_p
     (tmp_path / "no.fits").write_bytes(b"no map")
     with pytest.raises(BadArgument, match="no multi-order sky map"):
         follow_alert.start(obs, skymap=str(tmp_path / "no.fits")).wait(20)
-    obs.services.logbook.defects.clear()
 
 
 def test_the_fields_of_a_sky_map_hold_what_they_say(tmp_path: Path) -> None:
@@ -338,3 +340,12 @@ def test_a_frame_that_can_not_be_what_the_camera_saw_ends_a_recipe_by_name_and_i
             return list(session.get_one(Image, bad.value.image_id).quicklook.get("flags", []))
 
     until(lambda: flag in flags(), "it is flagged")
+
+
+@given(st.floats(-0.004, 0.004), st.floats(30, 150), st.floats(0, 300))
+def test_a_light_that_fades_evenly_is_foretold(per_s: float, between_s: float, wait_s: float) -> None:
+    first, last = (0.0, 1000.0), (between_s, 1000.0 * math.exp(per_s * between_s))
+    ahead_s = max(between_s, wait_s)
+    expected = min(max(math.exp(per_s * ahead_s), 0.25), 4.0)
+    assert brightening(first, last, between_s + wait_s) == pytest.approx(expected, rel=1e-6)
+    assert brightening(last, last, 0.0) == 1.0

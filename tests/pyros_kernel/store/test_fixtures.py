@@ -53,7 +53,7 @@ def test_a_filled_database_gets_the_fixtures_fields_back(store: Store) -> None:
     with store.session() as session:
         session.scalars(select(Site)).one().elevation_m = 1.0
         session.scalars(select(Device).where(Device.name == "dome")).one().settings = {"wrecked": True}
-        session.delete(session.scalars(select(Strategy)).one())
+        session.delete(session.scalars(select(Strategy).where(Strategy.is_default)).one())
         session.add(User(username="guest"))
     load(store, INITIAL)
     with store.session() as session:

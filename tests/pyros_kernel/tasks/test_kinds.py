@@ -28,6 +28,7 @@ from pyros_kernel.store import (
     Sequence,
     SequenceStatus,
 )
+from pyros_kernel.store.request import OBSERVE
 from pyros_kernel.tasks import Workers, app, ledger
 from pyros_kernel.tasks.context import read_context, write_context
 from pyros_kernel.tasks.queues import reference, routes
@@ -200,7 +201,8 @@ def _next_sequence(obs: Observatory) -> int:
     with obs.store.session() as session:
         wanted = (SequenceStatus.PLANNED, SequenceStatus.OBSERVABLE)
         found = session.scalars(select(Sequence).where(Sequence.status.in_(wanted)).order_by(Sequence.status.desc()))
-        chosen = next(s for s in found if {album.channel for album in s.albums} == set(Channel))
+        of_both = (s for s in found if {album.channel for album in s.albums} == set(Channel))
+        chosen = next(s for s in of_both if s.recipe == OBSERVE)
         if chosen.status is SequenceStatus.OBSERVABLE:
             chosen.become(SequenceStatus.PLANNED)
         return chosen.id
@@ -252,6 +254,26 @@ def test_revoking_a_plan_of_a_chain_puts_its_sequence_back(obs: Observatory) -> 
     with pytest.raises(Exception, match=r"[Rr]evoked"):
         result.get(timeout=WAIT_S)
     until(lambda: _sequence_status(obs, sequence_id) is SequenceStatus.OBSERVABLE)
+
+
+def test_a_sequence_that_names_a_recipe_is_observed_by_it_in_a_worker(obs: Observatory) -> None:
+    sequence_id = _next_sequence(obs)
+    _make_short(obs, sequence_id, 10.0)
+    with obs.store.session() as session:
+        sequence = session.get_one(Sequence, sequence_id)
+        sequence.recipe, sequence.parameters = "mosaic", {"columns": 2, "rows": 1}
+        for album in sequence.albums:
+            for plan in album.plans[1:]:
+                session.delete(plan)
+            album.plans[0].number_of_images = 2
+    obs.services.devices.telescope.unpark()
+    assert sequence_chain(sequence_id, obs.store).apply_async().get(timeout=2 * WAIT_S) == "executed"
+    assert len(_images(obs, sequence_id)) == 4
+    with obs.store.session(read_only=True) as session:
+        assert session.get_one(Sequence, sequence_id).reason == "recipe mosaic, 4 images"
+        assert {p.status for a in session.get_one(Sequence, sequence_id).albums for p in a.plans} == {
+            PlanStatus.EXECUTED
+        }
 
 
 def test_a_chain_whose_worker_is_killed_while_it_slews_is_put_back_and_observed_once_when_sent_again(
