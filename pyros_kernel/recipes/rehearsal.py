@@ -97,7 +97,8 @@ def _sequence(store: Store, sequence_id: int) -> list[dict[str, Any]]:
     mine = {album["pk"] for album in albums}
     plans = [p for p in of_kind.get("common.plan", []) if p["fields"]["album"] in mine]
     for sequence in sequences:
-        sequence["fields"] |= {"status": "observable", "window_start": _LATER, "window_end": None}
+        alone = {"after": None, "first_night": None, "nights": None, "chain": None}
+        sequence["fields"] |= {"status": "observable", "window_start": _LATER, "window_end": None, **alone}
     for plan in plans:
         plan["fields"]["status"] = "pending"
     return [*sequences, *albums, *plans]
