@@ -44,7 +44,9 @@ def test_a_sequence_is_rehearsed_by_its_recipe_and_what_stands_in_the_way_now_is
         m31 = session.get_one(Sequence, 1007)
         for album in m31.albums:
             for plan in album.plans:
-                plan.exposure_time_s, plan.status = 20.0, PlanStatus.EXECUTED
+                plan.exposure_time_s = 20.0
+                plan.become(PlanStatus.EXECUTING)
+                plan.become(PlanStatus.EXECUTED)
     focuser = fresh.services.devices.members["focuser"]
     focuser.error = "it was taken away"
     found = observe_sequence.rehearse(fresh, sequence=1007, speed=300)

@@ -261,7 +261,7 @@ def test_the_night_loads_on_top_of_the_initial_fixture(store: Store) -> None:
             for s in r.sequences
         ]
         programmes = {r.programme.name for r in requests}
-    assert len(requests) == 45
+    assert len(requests) == 46
     assert len(programmes) == 3
     assert filters <= {"VIS:g", "VIS:r", "VIS:i", "VIS:z", "VIS:y", "NIR:J", "NIR:H"}
     assert 1.3 < sum(s for s in asked_s if s < 3600) / (565 * 60) < 1.6  # dark from 02:49 to 12:14 UTC
