@@ -35,10 +35,13 @@ class Chart {
     this.id = "pyros-" + Math.random().toString(36).slice(2);
     this.svg = node("svg", { class: "pyros-svg", role: "group", height: HEIGHT }, null);
     el.append(this.svg);
-    this.size = new ResizeObserver(() => this.draw());
+    // What is being moved stays under the hand: what changed meanwhile is drawn when it is let go.
+    this.held = false;
+    this.missed = false;
+    this.redraw = () => (this.held ? (this.missed = true) : this.draw());
+    this.size = new ResizeObserver(this.redraw);
     this.size.observe(el);
     this.el = el;
-    this.redraw = () => this.draw();
     this.tick = () => this.moveNow();
     model.on("change:night change:curves change:moon change:chosen", this.redraw);
     model.on("change:now_s", this.tick);
@@ -66,6 +69,7 @@ class Chart {
   }
 
   draw() {
+    this.missed = false;
     this.night = this.model.get("night");
     this.width = Math.max(280, this.el.clientWidth);
     const svg = this.svg, held = svg.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
@@ -206,6 +210,7 @@ class Chart {
     const floor = HEIGHT - BOTTOM, perSecond = this.x(start_s + 1) - this.x(start_s);
     let ghost = null, shift_s = 0;
     const show = (seconds) => {
+      this.held = true;
       shift_s = Math.round(seconds / 60) * 60;
       if (!ghost) {
         const width = Math.max(2, this.x(end_s) - this.x(start_s) - 1);
@@ -221,10 +226,13 @@ class Chart {
       if (ghost) ghost.remove();
       ghost = null;
       shift_s = 0;
+      this.held = false;
+      if (this.missed) this.draw();
     };
     group.addEventListener("pointerdown", (down) => {
       if (down.button !== 0) return;
       group.setPointerCapture(down.pointerId);
+      this.held = true;
       const move = (event) => {
         if (ghost || Math.abs(event.clientX - down.clientX) > 3) show((event.clientX - down.clientX) / perSecond);
       };

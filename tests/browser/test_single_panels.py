@@ -158,6 +158,20 @@ def test_a_sequence_is_moved_with_the_keys_and_with_the_mouse(panels: Any, page:
     panels.until(f"print([(c[:2], float(c[2]) > {begins}) for c in o.commands])", "[(('pin', '5'), True)]")
 
 
+def test_what_is_moved_stays_under_the_hand_when_the_schedule_changes(panels: Any, page: Any) -> None:
+    begins = panels.execute("print([int(s.start_s) for s in o.picture.placed if s.name == 'Crab pulsar'][0])")
+    schedule = panel(page, "Schedule")
+    crab = schedule.locator(".curve.free", has_text="Crab pulsar")
+    crab.focus()
+    crab.press("ArrowRight")
+    panels.execute("o.change(moon_curve=())")
+    page.wait_for_timeout(600)  # two looks of the panel
+    expect(crab.locator(".ghost")).to_be_attached()
+    crab.press("Enter")
+    panels.until("print(o.commands)", f"[('pin', '5', '{int(begins) + 300}.0')]")
+    expect(schedule.locator(".pyros-svg .moon")).to_have_count(0)  # what changed is drawn now
+
+
 @pytest.mark.parametrize("theme", ["Light", "Dark", "Dark High Contrast"])
 def test_every_text_can_be_read_in_each_theme(panels: Any, page: Any, pictures: Path, theme: str) -> None:
     panels.command("apputils:change-theme", {"theme": f"JupyterLab {theme}"})
