@@ -54,7 +54,11 @@ def disconnected_night(directory: Path, dice: random.Random, speed: float = 30.0
         if status != "done":
             ended.violations.append(f"the night is {status}")
         taken = obs.summary()
-        ended.seen = f"{taken['sequences']['executed']} sequences, {taken['images']['total']} images"
+        did = taken["sequences"]
+        ended.seen = f"{did['executed']} executed, {did['failed']} failed, {taken['images']['total']} images"
+        ended.violations += [
+            f"{one['name']} failed: {one['reason']}" for one in did["all"] if one["outcome"] == "failed"
+        ]
         frames.violations += lost_or_twice(directory, obs.store)
         frames.violations += [f"{frame} is lost" for frame in Frames.missing(directory, obs.store)]
         if not taken["images"]["total"]:
