@@ -30,12 +30,13 @@ _FETCH_S = 20.0
 class _Exposure:
     """An exposure that was commanded.
 
-    :param after: number of the camera's last frame before it
+    :param after: number of the camera's last frame before it, as it told at ``told``
     :param number: of its own frame; None if the answer that told it was lost
     """
 
     what: str
     after: int
+    told: str
     number: int | None = None
 
 
@@ -93,7 +94,8 @@ class PyrosCamera(Camera):
         what, self._asked = f"expose {seconds:g} s {kind}", None
         upload = self._device.command("SET", "EXPOSURE", seconds, kind.value)
         # By this number :meth:`take_up` knows the frame, should the answer be lost.
-        asked = self._asked = _Exposure(what, int(self._device.read(DEADLINE_S)["frame"]))
+        status = self._device.read(DEADLINE_S)
+        asked = self._asked = _Exposure(what, int(status["frame"]), status["time"])
         accepted = self._device.upload_and_do(upload, "EXPOSE")
         begun = replace(asked, number=int(accepted.values["frame"]))
         return self._follow(begun, float(accepted.values["eta"]), accepted.sent_monotonic_s)
@@ -141,6 +143,8 @@ class PyrosCamera(Camera):
         self._cooling = value
 
     def _check_exposure(self, operation: Operation[Any], exposure: _Exposure, status: Status) -> None:
+        if status["time"] == exposure.told:
+            return  # told before the exposure was commanded: it stands still
         number = exposure.after + 1 if exposure.number is None else exposure.number
         if status["frame"] < number:
             if status["activity"] == CameraActivity.IDLE:
