@@ -65,7 +65,8 @@ def take_calibrations(services: Services, cancelled: Cancellation, analysis: Exe
     :return: ``frames`` (how many), ``masters`` (paths under the data directory), ``notes`` (what went wrong)
     """
     with ThreadPoolExecutor(len(Channel), thread_name_prefix="pyros-calibration") as pool:
-        took = list(pool.map(lambda channel: _calibrate(channel, services, cancelled, analysis), Channel))
+        under_way = [pool.submit(_calibrate, channel, services, cancelled, analysis) for channel in Channel]
+    took = [one.result() for one in under_way]
     notes = [one.note for one in took if one.note]
     for note in notes:
         logger.warning("calibrations: %s", note)

@@ -20,15 +20,20 @@ def between_images_s(sequence: Sequence, image_s: float, transition: Transition)
     """
     match sequence.recipe:
         case "mosaic" | "follow_alert":
-            return transition.settle_s + _FIELD_DEG / transition.slew_rate_deg_s
+            return _move_s(_FIELD_DEG, transition)
         case "pointing_run":
-            return transition.settle_s + _ACROSS_THE_SKY_DEG / transition.slew_rate_deg_s
+            return _move_s(_ACROSS_THE_SKY_DEG, transition)
         case "observe":
             return transition.settle_s if sequence.parameters.get("dither") else 0.0
         case "time_series":
             return max(0.0, _seconds(sequence.parameters.get("every")) - image_s)
         case _:
             return 0.0
+
+
+def _move_s(by_deg: float, transition: Transition) -> float:
+    rate_deg_s = transition.slew_rate_deg_s
+    return transition.settle_s + (by_deg / rate_deg_s if rate_deg_s else 0.0)
 
 
 def _seconds(text: object) -> float:

@@ -96,6 +96,7 @@ def _flats(
     zero = frame_step(part(0), "bias", camera, 0 * u.s, FrameKind.BIAS)["level"]
     frames: list[dict[str, Any]] = []
     before: tuple[float, float] | None = None
+    times: list[float] = []
     exposure_s, n, tries, waits = _FIRST_S, 0, count + _TRIES, 0
     while len(frames) < count and n < tries:
         n += 1
@@ -105,13 +106,15 @@ def _flats(
         if abs(light - level) <= _WITHIN * level:
             frames.append(frame)
         saturated = frame["level"] > _TOO_BRIGHT
+        times.append(float(frame["at_s"]))
         exposure_s = fitted_exposure_s(float(frame["exposure_s"]), light, level, saturated=saturated)
         if saturated or light <= _TOO_FAINT * level:
             before = None
         else:
             last = float(frame["at_s"]), light / float(frame["exposure_s"])
             if before is not None:
-                exposure_s /= brightening(before, last, steps.clock.unix_s())
+                every_s = (times[-1] - times[0]) / (len(times) - 1)
+                exposure_s /= brightening(before, last, max(last[0] + every_s, steps.clock.unix_s()))
             before = last
         if _SHORTEST_S <= exposure_s <= _LONGEST_S:
             continue
@@ -142,21 +145,21 @@ def _sinks(services: Services) -> bool:
     return sun_altaz_deg(*place, now_s + 60.0)[0] < sun_altaz_deg(*place, now_s)[0]
 
 
-def brightening(before: tuple[float, float], last: tuple[float, float], now_s: float) -> float:
+def brightening(before: tuple[float, float], last: tuple[float, float], next_s: float) -> float:
     """Foretell by how much the light will have changed from the last frame to the next one.
 
     Twilight fades and brightens by the same factor in the same time, within some minutes.
 
     :param before: time (unix seconds) and light of the frame before the last one
     :param last: those of the last one
-    :param now_s: the next one is not before that, nor sooner than the last one followed the one before
+    :param next_s: time of the next one, as far as can be told
     :return: within a quarter and four: what two frames say of more than that is no trend
     """
     between_s = last[0] - before[0]
     if between_s <= 0:
         return 1.0
-    ahead = max(1.0, (now_s - last[0]) / between_s)
-    return min(max((last[1] / before[1]) ** min(ahead, 10.0), 0.25), 4.0)
+    ahead = min(max((next_s - last[0]) / between_s, 0.0), 10.0)
+    return min(max((last[1] / before[1]) ** ahead, 0.25), 4.0)
 
 
 def fitted_exposure_s(exposure_s: float, light: float, wanted: float, *, saturated: bool = False) -> float:

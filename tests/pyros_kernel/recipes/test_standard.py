@@ -345,7 +345,6 @@ def test_a_frame_that_can_not_be_what_the_camera_saw_ends_a_recipe_by_name_and_i
 @given(st.floats(-0.004, 0.004), st.floats(30, 150), st.floats(0, 300))
 def test_a_light_that_fades_evenly_is_foretold(per_s: float, between_s: float, wait_s: float) -> None:
     first, last = (0.0, 1000.0), (between_s, 1000.0 * math.exp(per_s * between_s))
-    ahead_s = max(between_s, wait_s)
-    expected = min(max(math.exp(per_s * ahead_s), 0.25), 4.0)
+    expected = min(max(math.exp(per_s * wait_s), 0.25), 4.0)
     assert brightening(first, last, between_s + wait_s) == pytest.approx(expected, rel=1e-6)
     assert brightening(last, last, 0.0) == 1.0
