@@ -15,8 +15,8 @@ from pyros_kernel.scheduling.candidates import Candidates, Ints
 from pyros_kernel.scheduling.earth import Floats
 from pyros_kernel.scheduling.paths import Paths
 
-_CELLS_S = (5.0, 2.0)  # for most steps, and for one in ten
-_FINE_EACH = 10
+_CELL_S, _FINE_S = 5.0, 2.0  # for most steps, and for one in ten
+_FINE_EACH, _MANY = 10, 250  # the first is a fine one, but for many blocks the second
 _STEP, _SHORTER, _LEAST, _PATIENCE = 0.4, 0.6, 2e-3, 6
 _TOO_MANY = 3000  # steps of a path: blocks of a few seconds make it too slow to be worth its time
 
@@ -52,7 +52,7 @@ class PathBound:
 
     @property
     def _next_cell_s(self) -> float:
-        return _CELLS_S[1] if self._count % _FINE_EACH == 1 else _CELLS_S[0]
+        return _FINE_S if self._count % _FINE_EACH == (len(self._rows) > _MANY) else _CELL_S
 
     def _paths_of(self, cell_s: float) -> Paths:
         if cell_s not in self._paths:
@@ -67,16 +67,16 @@ class PathBound:
         if self.done:
             return
         n, cell_s = self._sets, self._next_cell_s
+        fine = cell_s != _CELL_S
+        bound, slope = self._at(self._best_price if fine else self._price, cell_s)
         self._count += 1
-        if cell_s != _CELLS_S[0]:
-            fine, _ = self._at(self._best_price, cell_s)
-            self.bound = max(min(self.bound, fine), reached)
-            return
-        bound, slope = self._at(self._price, _CELLS_S[0])
-        self._waited = 0 if bound < self._best * (1 - 2e-5) else self._waited + 1
-        if bound < self._best:
-            self._best, self._best_price = bound, self._price
         self.bound = max(min(self.bound, bound), reached)
+        if fine and self._count > 1:
+            return
+        if not fine:
+            self._waited = 0 if bound < self._best * (1 - 2e-5) else self._waited + 1
+            if bound < self._best:
+                self._best, self._best_price = bound, self._price
         if self._waited > _PATIENCE:
             self._length, self._waited, self._price = self._length * _SHORTER, 0, self._best_price
         norm = float(slope @ slope)

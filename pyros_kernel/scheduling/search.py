@@ -30,9 +30,14 @@ _PATIENCE = 60  # steps in vain, after which whole nights are built anew
 _ROOMY = 0.8  # of the value of all is in the first plan
 _TYPICAL = 1.0  # of the mean transition of the first plan, that prices count with each block
 _NIGHTS, _WIDTH, _SPREAD, _BUCKET_S = 1600, 4, 6, 300.0  # blocks of the nights that are built together, and their beam
+_PLAIN, _FEW, _MANY = (
+    ((10, 8), (30, 8)),
+    150,
+    250,
+)  # width and spread of the first nights; of few blocks noisy ones do better
 _NOISE, _QUALITY_NOISE = 0.04, 0.02  # of the value of each block
 _PART_WORK, _NIGHT_WORK = 2e7, 2e8  # as the bound counts its own
-_BOUND_SHARE, _AHEAD = 0.7, 0.3  # of the search's work, and of a step that is ahead
+_BOUND_SHARE = 0.7  # of the search's work
 _WORK_PER_S = 2.5e9  # a step of the bound that can't end in time is not begun
 
 
@@ -91,7 +96,8 @@ class _Improver:
         c, search = self.c, self.search
         rng = np.random.default_rng(search.seed)
         best = current = self._begin
-        best_value, work, waited = best.value(c), 0.0, _PATIENCE
+        best_value, work, waited, nights = best.value(c), 0.0, 0, 0
+        plain = () if len(c.value) < _FEW else _PLAIN[:1] if len(c.value) > _MANY else _PLAIN
         beam: Beam | None = None
         for _ in range(search.iterations):
             full = c.quality is None and not len(_outside(c, best))
@@ -101,9 +107,9 @@ class _Improver:
             if self._bound_is_due(work):
                 self.bound.step(best_value)
                 continue
-            if waited >= _PATIENCE:
-                trial, waited = self._nights(beam, best, rng), 0
-                work += _NIGHT_WORK
+            if nights < max(1, len(plain)) or waited >= _PATIENCE:
+                trial = self._night(beam, *plain[nights]) if nights < len(plain) else self._nights(beam, best, rng)
+                waited, nights, work = 0, nights + 1, work + _NIGHT_WORK
             else:
                 trial = self._parts(beam, current, best_value * (1 - _WARMTH), rng)
                 work += _PART_WORK
@@ -130,7 +136,12 @@ class _Improver:
         bound = self.bound
         left_s = self.search.cpu_s - (time.thread_time() - self._began_s)
         fits = bound.next_work < _WORK_PER_S * left_s
-        return fits and not bound.done and bound.work + _AHEAD * bound.next_work <= _BOUND_SHARE * work
+        return fits and work > 0 and not bound.done and bound.work <= _BOUND_SHARE * work
+
+    def _night(self, beam: Beam, width: int, spread: int) -> Route | None:
+        """Build a whole night as the prices want it."""
+        (made,) = beam.build([beam.whole()], width, spread)
+        return None if made is None else self._filled(Route.through(self.c, made.order))
 
     def _nights(self, beam: Beam, best: Route, rng: np.random.Generator) -> Route | None:
         """Build several whole nights, and give the best of them, and of what their parts make together."""
