@@ -31,12 +31,13 @@ def run() -> Iterator[tuple[str, str]]:
 def _gap(n: int, site: str, night: str, seed: int, seconds: float, *, quotas: bool) -> tuple[str, str]:
     problem = make_problem(n, site, night, seed, quotas=quotas)
     sky, blocks = sky_of(problem), blocks_of(problem)
-    began = time.process_time()
-    made = plan_of(problem, sky, blocks, Search(1_000_000, cpu_s=seconds))
-    spent_s = time.process_time() - began
+    began, began_cpu = time.perf_counter(), time.process_time()
+    # What comes after the search (starts within the order, words) has its time within the same second.
+    made = plan_of(problem, sky, blocks, Search(1_000_000, cpu_s=seconds - 0.05))
+    spent_s, cpu_s = time.perf_counter() - began, time.process_time() - began_cpu
     report = evaluate(problem, rows_of(problem, made), step=60.0)
     return (
         f"{problem.name}, {seconds:g} s",
         f"gap {100 * (made.gap or 0):.2f} %: {report.score:.0f} of at most {made.bound:.0f}, "
-        f"{report.n_strict} violations, {spent_s:.1f} CPU s",
+        f"{report.n_strict} violations, {cpu_s:.2f} CPU s, {spent_s:.2f} s",
     )

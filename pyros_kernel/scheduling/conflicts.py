@@ -6,6 +6,8 @@ import numpy as np
 
 from pyros_kernel.scheduling.candidates import Candidates, Ints
 
+_HAIR_S = 1e-3  # rounding excludes nobody
+
 
 def cliques(c: Candidates) -> Ints:
     """Part blocks into sets in which any two exclude each other; give the number of each block's set, shape (N,).
@@ -15,7 +17,12 @@ def cliques(c: Candidates) -> Ints:
     """
     n = len(c.value)
     soonest, latest = c.first.min(axis=1, initial=np.inf), c.last.max(axis=1, initial=-np.inf)
-    before = (soonest + c.duration_s)[:, None] + c.transition_s <= latest
+    # From one to the other directly, or by way of others, each of which takes its time too.
+    way = c.transition_s + np.where(np.eye(n, dtype=bool), np.inf, 0.0)
+    around = (
+        way.min(axis=1, initial=np.inf)[:, None] + c.duration_s.min(initial=np.inf) + way.min(axis=0, initial=np.inf)
+    )
+    before = (soonest + c.duration_s)[:, None] + np.minimum(way, around) <= latest + _HAIR_S
     exclude = ~(before | before.T)
     np.fill_diagonal(exclude, False)
     clique: Ints = np.full(n, -1, dtype=np.int64)

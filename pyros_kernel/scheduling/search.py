@@ -30,11 +30,8 @@ _PATIENCE = 60  # steps in vain, after which whole nights are built anew
 _ROOMY = 0.8  # of the value of all is in the first plan
 _TYPICAL = 1.0  # of the mean transition of the first plan, that prices count with each block
 _NIGHTS, _WIDTH, _SPREAD, _BUCKET_S = 1600, 4, 6, 300.0  # blocks of the nights that are built together, and their beam
-_PLAIN, _FEW, _MANY = (
-    ((10, 8), (30, 8)),
-    150,
-    250,
-)  # width and spread of the first nights; of few blocks noisy ones do better
+_FEW, _MANY = 150, 250  # blocks; nights of few, or with quotas, are found better with noise
+_PLAIN = ((10, 8), (30, 8))  # width and spread of the first nights of the others, of many only the first
 _NOISE, _QUALITY_NOISE = 0.04, 0.02  # of the value of each block
 _PART_WORK, _NIGHT_WORK = 2e7, 2e8  # as the bound counts its own
 _BOUND_SHARE = 0.7  # of the search's work
@@ -97,7 +94,8 @@ class _Improver:
         rng = np.random.default_rng(search.seed)
         best = current = self._begin
         best_value, work, waited, nights = best.value(c), 0.0, 0, 0
-        plain = () if len(c.value) < _FEW else _PLAIN[:1] if len(c.value) > _MANY else _PLAIN
+        few = len(c.value) < _FEW or len(c.quota_s)
+        plain = () if few else _PLAIN[:1] if len(c.value) > _MANY else _PLAIN
         beam: Beam | None = None
         for _ in range(search.iterations):
             full = c.quality is None and not len(_outside(c, best))

@@ -17,7 +17,8 @@ def transitions_s(blocks: Sequence[Block], seen: Sequence[Visibility], transitio
     if transition.slew_rate_deg_s is not None:
         directions = np.array([v.direction for v in seen]).reshape(-1, 3)
         # From the cosine, which is good to an arcsecond at zero: enough for a slew.
-        cosine = np.clip(directions @ directions.T, -1.0, 1.0)
+        # Not by @: for many blocks that wakes threads, which go on spinning while nothing is left to do.
+        cosine = np.clip(np.einsum("ik,jk->ij", directions, directions), -1.0, 1.0)
         total += np.degrees(np.arccos(cosine)) / transition.slew_rate_deg_s
     before = np.array([b.filters[-1] if b.filters else "" for b in blocks])[:, None]
     after = np.array([b.filters[0] if b.filters else "" for b in blocks])[None, :]
