@@ -33,11 +33,13 @@ def test_the_night_observes_what_was_asked_for(obs: Observatory) -> None:
     (jupiter,) = desk.ask(name="Jupiter", body="jupiter", mandatory="yes", **PLAIN)
     series = desk.ask(name="V", ra=330.0, dec=30.0, repeats=2, min_gap_s=900.0, max_gap_s=3600.0, **PLAIN)
     (sharp,) = desk.ask(name="sharp", ra=335.0, dec=30.0, seeing=1.0, nights=1, **PLAIN)
+    scan = PLAIN | {"exposure_s": 5.0, "exposures": 7, "recipe": "autofocus"}
+    (focus,) = desk.ask(name="focus", ra=320.0, dec=30.0, mandatory="yes", **scan)
     obs.observe()
 
     def over() -> bool:
         with obs.store.session(read_only=True) as session:
-            statuses = [session.get_one(Sequence, key).status for key in (jupiter, *series)]
+            statuses = [session.get_one(Sequence, key).status for key in (jupiter, focus, *series)]
             return all(s is SequenceStatus.EXECUTED for s in statuses)
 
     until(over, "all are observed")
