@@ -79,8 +79,9 @@ def refined(c: Candidates, quality: Quality, route: Route, starts: Floats) -> Fl
     """Find better starts near those that are known, to some seconds."""
     grids: list[Floats] = []
     for k, at, a, b in zip(route.order, starts.tolist(), route.earliest, route.latest, strict=True):
-        near = _grid(c, k, max(float(a), at - _GRID_S), min(float(b), at + _GRID_S), _FINE_S)
-        grids.append(np.unique(np.append(near, at)))
+        low, high = max(float(a), at - _GRID_S), min(float(b), at + _GRID_S)
+        near = [np.arange(max(x, low), min(y, high), _FINE_S) for x, y in c.spans[k]]
+        grids.append(np.unique(np.append(np.concatenate(near), at)))
     return _best_of(c, quality, route.order, grids)
 
 
