@@ -35,7 +35,7 @@ from pyros_kernel.snapshot import NOTHING, Snapshot
 from pyros_kernel.started import Started, Wanted
 from pyros_kernel.store import Channel, Store, note_cell
 from pyros_kernel.tasks.context import Context, read_context
-from pyros_kernel.watching import Watching
+from pyros_kernel.watching import Watching, agents_elsewhere
 
 logger = logging.getLogger(__name__)
 
@@ -220,9 +220,9 @@ class Observatory:
         """
         with self._changing:
             if not self.running:
+                # First: once it answers, what it commands stands where its data directory says.
+                Sender.ask(Agent.MAJORDOME, "status", config=agents_elsewhere(self.settings))
                 self.watch()
-                assert self._watching is not None  # as nothing runs here
-                Sender.ask(Agent.MAJORDOME, "status", config=self._watching.agents.config)
                 self._attached = True
             return self
 

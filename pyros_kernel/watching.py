@@ -21,6 +21,12 @@ _ANEW_REAL_S = 1.0  # how often is looked whether another observatory was starte
 _END_REAL_S = 5.0
 
 
+def agents_elsewhere(settings: Settings) -> AgentConfig:
+    """Read where the agents listen that somebody else started; where they do by default, without an ini file."""
+    path = settings.agent_config
+    return AgentConfig.read(path) if path.is_file() else AgentConfig.default()
+
+
 class Watching:
     """Watch the observatory of a data directory; nothing of it is changed, except that it may be asked for.
 
@@ -37,8 +43,7 @@ class Watching:
         self.lease = ControlLease(self._store, what, me=me)
         with ExitStack() as stack:
             stack.callback(self._store.close)
-            path = settings.agent_config
-            self.agents = AgentsElsewhere(AgentConfig.read(path) if path.is_file() else AgentConfig.default())
+            self.agents = AgentsElsewhere(agents_elsewhere(settings))
             stack.callback(self.agents.close)
             self._context = Finder().find(settings, self._store) or last
             self._look = _Look(settings, self._store, self._context, self.agents)

@@ -99,6 +99,15 @@ class Agenda:
         with self._services.store.session(read_only=True) as session:
             return session.get_one(Sequence, entry.sequence_id).status is SequenceStatus.PLANNED
 
+    def earliest_s(self, entry: Entry) -> float:
+        """Tell when a sequence may begin: the point of a series before it may have begun later than planned."""
+        with self._services.store.session(read_only=True) as session:
+            sequence = session.get_one(Sequence, entry.sequence_id)
+            former = sequence.after
+            if former is None or former.started is None or sequence.min_gap_s is None:
+                return entry.start_s
+            return max(entry.start_s, former.started.timestamp() + sequence.min_gap_s)
+
     def claim(self, sequence_id: int) -> None:
         """Let a sequence that goes before all others have its place, whatever a schedule made of it meanwhile."""
         with self._services.store.session() as session:

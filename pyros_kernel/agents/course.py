@@ -171,10 +171,11 @@ class Course:
         if now_s - entry.start_s > self._late_s:
             self.agenda.ask(f"{now_s - entry.start_s:.0f} s late")
         elif now_s >= entry.start_s:
-            if self.agenda.holds(entry):
+            if not self.agenda.holds(entry):
+                self.agenda.load()  # it was taken out while its turn came
+            elif now_s >= self.agenda.earliest_s(entry):
                 self._start(entry.sequence_id)
                 return ""
-            self.agenda.load()  # it was taken out while its turn came
         return None
 
     def _look_at_delay(self) -> None:

@@ -24,7 +24,7 @@ from pyros_kernel.safety import GatedDome, Reason, Safety, SafetyWatch, Unsafe, 
 from pyros_kernel.store import Store
 
 EPOCH = Time("2022-09-30T02:00:00")
-EXAMPLES, STEPS = (1100 if os.environ.get("PYROS_NIGHTLY") == "1" else 110), 100
+EXAMPLES, STEPS = (1100 if os.environ.get("PYROS_NIGHTLY") == "1" else 125), 100
 LIMIT_S = 3600 if EXAMPLES > 1000 else 120
 RULES = read_rules()
 CLOSING = [r for r in RULES if r.consequence in ("close", "close_now")]
