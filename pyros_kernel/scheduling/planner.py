@@ -16,7 +16,7 @@ from pyros_kernel.scheduling.placing import Night, Queue, place_by_priority, pla
 from pyros_kernel.scheduling.sky import Sky
 from pyros_kernel.scheduling.timeline import Timeline
 from pyros_kernel.scheduling.visibility import Visibilities, Visibility
-from pyros_kernel.scheduling.words import never_possible
+from pyros_kernel.scheduling.words import fits, never_possible, out_of_reach
 
 
 def plan(
@@ -55,11 +55,20 @@ def plan(
     queue: Queue = []
     reasons: dict[Id, str] = {}
     ranked = _ranked(blocks, finder.of(blocks))
+    reached: dict[Id, Visibility] = {}
     for block, seen in ranked:
-        if block.fixed_start_unix_s is None and (reason := never_possible(block, seen, whole, free)):
+        reached[block.id] = seen
+        if block.fixed_start_unix_s is not None:
+            continue
+        if reason := never_possible(block, seen, whole, free):
             reasons[block.id] = reason
+        elif pointing is not None:
+            ready = start_unix_s + pointing.way_s(sky, block, seen.direction, transition)
+            reached[block.id] = replace(seen, together=intersection(seen.together, ((ready, np.inf),)))
+            if not fits(block, reached[block.id].together):
+                reasons[block.id] = out_of_reach(block, seen, ready)
     broken = {block.group: block.label for block in blocks if block.id in reasons and block.group is not None}
-    for block, seen in ranked:
+    for block, _ in ranked:
         running = block.fixed_start_unix_s is not None
         if block.id in reasons:
             continue
@@ -72,11 +81,7 @@ def plan(
                 f"all or nothing: of {block.group}, {broken[block.group]} can't be observed in this plan"
             )
             continue
-        reached = seen
-        if pointing is not None and not running:
-            ready = start_unix_s + pointing.way_s(sky, block, seen.direction, transition)
-            reached = replace(seen, together=intersection(seen.together, ((ready, np.inf),)))
-        queue.append((block, reached))
+        queue.append((block, reached[block.id]))
     night = Night(sky, transition, start_unix_s, end_unix_s, dict(quotas or {}), conditions)
     bound = None
     if search is None:

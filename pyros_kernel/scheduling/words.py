@@ -23,11 +23,16 @@ def longest(spans: Spans) -> tuple[float, float] | None:
     return max(spans, key=lambda s: s[1] - s[0], default=None)
 
 
+def fits(block: Block, spans: Spans) -> bool:
+    """Whether a block is no longer than one of some spans."""
+    return any(b - a >= block.duration_s for a, b in spans)
+
+
 def never_possible(block: Block, seen: Visibility, plan: tuple[float, float], free: Spans) -> str | None:
     """Tell why a block can't be observed in this plan at all, or None if it can."""
     need = block.duration_s
     stretch = longest(seen.together)
-    if stretch is not None and stretch[1] - stretch[0] >= need:
+    if fits(block, seen.together):
         return None
     if block.allowed and not seen.window:
         a, b = block.allowed[0][0], block.allowed[-1][1]
@@ -57,6 +62,12 @@ def never_possible(block: Block, seen: Visibility, plan: tuple[float, float], fr
         f"needs {need:.0f} s, longest observable stretch is {b - a:.0f} s "
         f"({utc(a)} to {utc(b)} UTC; limited by {_limiting(block, seen, free, stretch)})"
     )
+
+
+def out_of_reach(block: Block, seen: Visibility, ready_unix_s: float) -> str:
+    """Tell that a block could still be observed if the telescope were there already."""
+    last = max(b for a, b in seen.together if b - a >= block.duration_s) - block.duration_s
+    return f"had to begin by {utc(last)} UTC, the telescope can't be there before {utc(ready_unix_s)}"
 
 
 def no_room(block: Block, seen: Visibility, placed: Sequence[tuple[float, float, Block]]) -> str:

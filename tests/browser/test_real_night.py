@@ -56,7 +56,8 @@ def changed_by_hand(page: Any) -> None:
     """Move, pin, release, drop and reprioritise a sequence that is still to come, and ask what would change it."""
     page.set_viewport_size({"width": 1500, "height": 5000})  # Lab renders only what is in view
     schedule = page.locator(f"{HERE} .pyros-single")
-    mine = schedule.locator(".curve.free").nth(-2)
+    # Five minutes later must still be before dawn, whatever the plan of this night has become.
+    mine = schedule.locator(".curve.free").nth(-5)
     number = mine.get_attribute("data-id")
     mine = schedule.locator(f'.curve[data-id="{number}"]')
     mine.focus()

@@ -137,6 +137,8 @@ def test_an_interrupted_mosaic_goes_on_with_the_fields_that_are_missing(tmp_path
         assert run_of(obs, "mosaic").status is RecipeStatus.INTERRUPTED
         obs.resume()
         until(executed(obs, "mosaic"), "it is executed")
+        # The sequence ends within its run, whose own last word follows.
+        until(lambda: run_of(obs, "mosaic").status is not RecipeStatus.RUNNING, "its run has ended")
         run = run_of(obs, "mosaic")  # one run, gone on with
         assert run.status is RecipeStatus.DONE
         tries = {step.name: step.tries for step in run.steps if step.name.endswith("frame")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -133,6 +134,20 @@ def test_nothing_starts_before_the_telescope_can_be_there(spm: Sky) -> None:
     there = _night(spm, [block], None, pointing=Pointing(60.0, 60.0, "r"))
     assert there.placed[0].start_unix_s - spm.night.dusk_unix_s == pytest.approx(5.0, abs=0.01)
     assert away.placed[0].start_unix_s - there.placed[0].start_unix_s == pytest.approx(30.0 + 10.0, abs=0.05)
+
+
+@BOTH
+def test_what_the_telescope_reaches_too_late_is_refused_and_the_rest_planned(spm: Sky, search: Search | None) -> None:
+    dusk = spm.night.dusk_unix_s
+    closing = Block("closing", 60.0, 60.0, 600.0, filters=("r",), window=(dusk, dusk + 605.0))
+    other = Block("other", 60.0, 30.0, 600.0)
+    there = _night(spm, [closing, other], search, pointing=Pointing(60.0, 60.0, "r"))
+    assert [p.id for p in there.placed] == ["closing", "other"]
+    away = _night(spm, [closing, other], search, pointing=Pointing(60.0, 0.0, "r"))
+    assert [p.id for p in away.placed] == ["other"]
+    assert re.fullmatch(
+        r"had to begin by \d\d:\d\d UTC, the telescope can't be there before \d\d:\d\d", away.rejected[0].reason
+    )
 
 
 def test_a_transition_in_whole_numbers(spm: Sky) -> None:
