@@ -9,7 +9,7 @@ from astropy import units as u
 
 from pyros_kernel.recipes.loan import Needs
 from pyros_kernel.recipes.registry import recipe
-from pyros_kernel.recipes.standard.frames import Seconds
+from pyros_kernel.recipes.standard.frames import Seconds, read_frame
 from pyros_kernel.recipes.standard.observe import filters_of, observe_once
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
@@ -40,13 +40,20 @@ def time_series(
     every_s = float(every.to_value(u.s))
     steps.expect(count * len(filters) + 2, count * max(every_s, float(exposure.to_value(u.s)) + 8) * u.s)
     here = steps.part("", target)
-    began_s = float(here.step("begin", lambda: steps.clock.unix_s()) or steps.clock.unix_s())
-    images: list[str] = []
-    for n in range(1, count + 1):
-        if every_s and n > 1:
+    images = observe_once(here, target, exposure, filters, " 1")
+    now_s = steps.clock.unix_s()
+    # Times count from the first frame's own start: what went before it, as a change of filter, is not repeated.
+    began_s = float(here.step("begin", lambda: _began_s(images, steps)) or now_s)
+    for n in range(2, count + 1):
+        if every_s:
             here.step(f"wait for frame {n}", lambda n=n: _wait_for_turn(steps, began_s, every_s, n - 1))
         images += observe_once(here, target, exposure, filters, f" {n}")
     return {"target": target.name, "images": images}
+
+
+def _began_s(images: list[str], steps: Steps) -> float:
+    """Give when the first of some images began, unix seconds."""
+    return min(float(read_frame(path, steps.services).start.unix) for path in images)
 
 
 def _wait_for_turn(steps: Steps, began_s: float, every_s: float, turn: int) -> None:

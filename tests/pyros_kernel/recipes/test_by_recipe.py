@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +105,8 @@ def test_the_night_observes_each_sequence_by_its_recipe(tmp_path: Path) -> None:
         nir = places(headers(obs, "mosaic", Channel.NIR))
         assert here.separation(nir[0]).arcsec < 5, "both channels at the same time"
         begun = [datetime.fromisoformat(h["DATE-OBS"]).timestamp() for h in headers(obs, "time_series", Channel.VIS)]
-        assert all(b - a >= 89 for a, b in pairwise(begun)), "at its pace"
+        # A frame is late by a moment of this machine, a hundred times as long here; it is never early.
+        assert [begun[0] + 90 * n - 1 <= at < begun[0] + 90 * (n + 1) for n, at in enumerate(begun)] == [True] * 3
         one, other = places(headers(obs, "pointing_run", Channel.VIS))
         assert one.separation(other).deg > 5
 
