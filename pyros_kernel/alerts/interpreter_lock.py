@@ -1,7 +1,7 @@
 """How long another thread may keep the interpreter's lock while an alert waits for it.
 
 Whoever calls the system or the database lets go of the lock, and a busy cell takes it for a whole switch interval; an
-alert does that some forty times on its way to the telescope.
+alert does that some forty times on its way to the telescope.  Meanwhile the cell stands still, if it can be reached.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import sys
 import threading
 from contextlib import AbstractContextManager
 from types import TracebackType
+
+from pyros_kernel.alerts.standstill import standstill
 
 # While packets are only waited for: 200-340 ms pass to an acknowledgement beside a cell that prints, with Python's
 # own 5 ms; 3-4 ms (measured) with this, which a cell does not feel.
@@ -42,10 +44,12 @@ def release(seconds: float) -> None:
 class _Hurried(AbstractContextManager[None]):
     def __enter__(self) -> None:
         claim(HURRIED_S)
+        standstill.begin()
 
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        standstill.end()
         release(HURRIED_S)
 
 
