@@ -16,11 +16,14 @@ from pyros_kernel.alerts.quick_store import quick
 from pyros_kernel.alerts.received import Arrival, Outcome, Received
 from pyros_kernel.alerts.remote import Remote
 from pyros_kernel.alerts.transport import VtpReceiver
+from pyros_kernel.alerts.transport_message import Answer
 from pyros_kernel.alerts.watched import WatchedDirectory
 from pyros_kernel.clock import Clock
 from pyros_kernel.store import Store
 
 logger = logging.getLogger(__name__)
+
+_STORED = Answer(True, "stored")
 
 Source = TypeVar("Source", KafkaInput, WatchedDirectory)
 
@@ -113,13 +116,21 @@ class Intake:
             raw = Path(path).read_bytes()
         except OSError as error:
             return str(error)
-        (outcome,) = self._receive([Arrival(raw, f"file:{path}", time.monotonic())])
+        answer = self.bring(raw, f"file:{path}")
+        return "" if answer == _STORED else answer.text
+
+    def bring(self, raw: bytes, source: str) -> Answer:
+        """Take a packet as another broker would send it: one that breaks the schema is kept, with the error.
+
+        :param source: who brings it, for people
+        """
+        (outcome,) = self._receive([Arrival(raw, source, time.monotonic())])
         if not isinstance(outcome, Received):
-            return str(outcome)
+            return Answer(False, str(outcome))
         if outcome.duplicate:
-            return f"it was received before: alert {outcome.alert_id}"
+            return Answer(True, f"it was received before: alert {outcome.alert_id}")
         self._new(outcome)
-        return ""
+        return _STORED
 
     def _listen(self, source: Source) -> Source:
         source.start()

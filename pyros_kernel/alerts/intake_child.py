@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import os
@@ -84,6 +85,9 @@ class _Commands:
         name = words["do"]
         if name == "take":
             return {"text": self._intake.take(words["path"])}
+        if name == "bring":
+            answer = self._intake.bring(base64.b64decode(words["raw"]), words["source"])
+            return {"text": answer.text, "ack": answer.ack}
         if name == "describe":
             return {"text": str(self._sources[words["at"]])}
         try:

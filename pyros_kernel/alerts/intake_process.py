@@ -7,6 +7,7 @@ but not decided about is told again at the next start.  Its end of the standard 
 
 from __future__ import annotations
 
+import base64
 import logging
 import queue
 import threading
@@ -23,6 +24,7 @@ from pyros_kernel.alerts.interpreter_lock import WAITING_S, claim, hurried, rele
 from pyros_kernel.alerts.reading import read_packet
 from pyros_kernel.alerts.received import Received
 from pyros_kernel.alerts.transport import CannotListen
+from pyros_kernel.alerts.transport_message import Answer
 from pyros_kernel.alerts.tree import NotVoevent
 from pyros_kernel.clock import Clock
 from pyros_kernel.store import Alert, Store, StoreError
@@ -145,6 +147,14 @@ class IntakeProcess:
         :return: why it was not taken; empty if it was
         """
         return str(self._ask({"do": "take", "path": str(Path(path).absolute())})["text"])
+
+    def bring(self, raw: bytes, source: str) -> Answer:
+        """Take a packet as another broker would send it: one that breaks the schema is kept, with the error.
+
+        :param source: who brings it, for people
+        """
+        answer = self._ask({"do": "bring", "raw": base64.b64encode(raw).decode(), "source": source})
+        return Answer(bool(answer["ack"]), str(answer["text"]))
 
     def _source(self, words: dict[str, Any]) -> Elsewhere:
         answer = self._ask(words)

@@ -1,15 +1,17 @@
-"""Sending kept packets at their times by the observatory's clock, as a broker would: for rehearsals and tests."""
+"""Bringing kept packets at their times by the observatory's clock, as a broker would: for rehearsals and tests."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from astropy.time import Time
 
 from pyros_kernel.alerts.archive import Archived
 from pyros_kernel.alerts.sendvo import NotDelivered, send
+from pyros_kernel.alerts.transport import DEFAULT_PORT, CannotListen
 from pyros_kernel.alerts.transport_message import Answer
 from pyros_kernel.clock import Clock
 
@@ -20,11 +22,12 @@ _ANSWER_TIMEOUT_S = 4.0
 
 
 class AlertReplay:
-    """Bring packets to an author port, one after the other, at their own spacing.
+    """Bring packets to an author port, or elsewhere, one after the other, at their own spacing.
 
     :param packets: in the order in which they were sent; one that does not say when goes with the one before it
     :param when: observatory time of the first one
     :param faster: how many times shorter than their own the spacing is
+    :param bring: takes a packet's name and bytes in place of the author port at ``host`` and ``port``; gives its answer
     :raises ValueError: if ``faster`` is not positive
     """
 
@@ -36,13 +39,14 @@ class AlertReplay:
         *,
         faster: float = 1.0,
         host: str = "127.0.0.1",
-        port: int,
+        port: int = DEFAULT_PORT,
+        bring: Callable[[str, bytes], Answer] | None = None,
     ) -> None:
         if not faster > 0:
             raise ValueError(f"packets can't be replayed {faster} times faster: give a number above 0")
         self._packets, self._clock = packets, clock
         self._at_s = _moments(packets, when.unix, faster)
-        self._host, self._port = host, port
+        self._bring = bring or partial(_send, host, port)
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pyros-replay", daemon=True)
         self._answers: list[Answer] = []
@@ -99,14 +103,18 @@ class AlertReplay:
             if not self._clock.wait_until(Time(at_s, format="unix"), self._cancelled):
                 return
             try:
-                answer = send(packet.raw, self._host, self._port, timeout_s=_ANSWER_TIMEOUT_S)
-            except NotDelivered as error:
+                answer = self._bring(packet.name, packet.raw)
+            except (NotDelivered, CannotListen) as error:
                 self._problems.append(f"{packet.name}: {error}")
                 logger.error("the replayed packet %s was not delivered: %s", packet.name, error)
                 continue
             self._answers.append(answer)
             taken = "acknowledged" if answer.ack else f"refused: {answer.text}"
             logger.info("the replayed packet %s was %s", packet.name, taken)
+
+
+def _send(host: str, port: int, _name: str, raw: bytes) -> Answer:
+    return send(raw, host, port, timeout_s=_ANSWER_TIMEOUT_S)
 
 
 def _moments(packets: Sequence[Archived], first_s: float, faster: float) -> list[float]:

@@ -22,6 +22,7 @@ from pyros_kernel.store import Alert, AlertStatus, Store
 
 PACKET = ROOT / "fixtures" / "swift_bat_grb_1125809.xml"
 SWIFT = PACKET.read_bytes()
+GECAM = Path(__file__).parents[1] / "alerts" / "packets" / "gecam_flt_event__02.xml"
 
 
 @dataclass
@@ -198,6 +199,17 @@ def test_a_replay_comes_at_its_time(
     assert replay.answer is not None
     assert replay.answer.ack
     replay.stop()
+
+
+def test_a_replay_is_taken_as_another_brokers_though_it_breaks_the_schema(
+    services: Services, manager: AlertManager
+) -> None:
+    assert not send(GECAM.read_bytes(), port=manager.port).ack
+    answers = [manager.intake.bring(raw, "replay:gecam.xml") for raw in (GECAM.read_bytes(), SWIFT, SWIFT, b"none")]
+    assert [answer.ack for answer in answers] == [True, True, True, False]
+    assert "received before" in answers[2].text
+    gecam, _ = alerts(services)
+    assert (gecam.stream, gecam.source) == ("GECAM", "replay:gecam.xml")
 
 
 def test_a_replay_that_is_stopped_or_finds_nobody_says_so(

@@ -83,6 +83,9 @@ def test_a_process_takes_alerts_and_the_kernel_decides(manager: AlertManager, st
     until(lambda: "last heard" in str(upstream), "and came back by the other broker")
     assert "1 files taken" in str(looking)
     assert "No such file" in intake.take("/no/such.xml")
+    assert intake.bring(packet(2_000_002), "replay:b.xml").ack
+    assert "received before" in intake.bring(packet(2_000_002), "replay:b.xml").text
+    assert not intake.bring(b"nonsense", "replay:c.xml").ack
     with pytest.raises(CannotListen, match="Address already in use"):
         intake.broadcast(caster.port)
 
