@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _DAY_S = 86400.0
 _BEFORE_SUNSET_S = 600.0  # a simulated night begins this long before its sunset
+_STARTING_REAL_S = 3.0  # with a panel: a fast clock must not take them from the evening twilight, and its flats
 _GENERATED = "; Where each agent"  # what AgentConfig.write begins a file with
 EARLIER = "earlier"
 _SEES_WEATHER = {"plc", "weather_station"}
@@ -95,7 +96,8 @@ def clock_for(site: Site, night: str | None, start: Time | None, speed: float) -
     if night is None:
         return Clock() if speed == 1.0 else Clock(Time.now(), speed)
     sunset_s = night_of(site, night).sunset_unix_s
-    return Clock(Time(sunset_s - _BEFORE_SUNSET_S, format="unix", scale="utc"), speed)
+    before_s = max(_BEFORE_SUNSET_S, _STARTING_REAL_S * speed)
+    return Clock(Time(sunset_s - before_s, format="unix", scale="utc"), speed)
 
 
 def agent_config_for(settings: Settings, *, free_ports: bool) -> AgentConfig:

@@ -227,6 +227,6 @@ class Course:
         if outcome.state is RecipeStatus.INTERRUPTED:
             return  # by weather, an alert, or a sequence that is due: once more, if there is time
         if isinstance(outcome.error, Refused):
-            self.flats.missed()
+            self.flats.missed(flats.channel)
         else:
             self.flats.done(flats)

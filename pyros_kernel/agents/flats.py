@@ -12,11 +12,12 @@ from pyros_kernel.recipes import take_flats
 from pyros_kernel.safety.sun import sun_altaz_deg
 from pyros_kernel.scheduling.sequences import candidates
 from pyros_kernel.services import Services
-from pyros_kernel.store import Channel, RecipeRecord, RecipeStatus, Sequence
+from pyros_kernel.store import Channel, Filter, RecipeRecord, RecipeStatus, Sequence
 
-# From here to there in the evening, and back in the morning, an exposure that is neither too short nor too long gives
-# the level; take_flats waits for its light, and says when it has passed.
-_BRIGHT_DEG, _DARK_DEG = -1.0, -8.0
+# Altitudes of the Sun.  From the first to the second in the evening, and back in the morning, an exposure that is
+# neither too short nor too long gives the level; take_flats waits for its light, and says when it has passed.  In the
+# near infrared the sky is bright until long after the stars have come out.
+_LIGHT_DEG = {Channel.VIS: (-1.0, -8.0), Channel.NIR: (-4.0, -12.0)}
 _TAKE_S = 240.0  # so long before a sequence's start none is begun
 
 
@@ -32,40 +33,56 @@ class Flats:
 
 
 class TwilightFlats:
-    """Tell which flats are to be taken next; each of the filters that the night's sequences use is wanted once."""
+    """Tell which flats are to be taken next; each of the filters that the night's sequences use is wanted once.
+
+    What needs much light is taken while there is much: in the evening VIS before NIR and a narrow filter before a wide
+    one, in the morning the other way round.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._left: list[Flats] | None = None
-        self._too_late = False  # the light of this twilight has passed
+        self._too_late: set[Channel] = set()  # those whose light of this twilight has passed
 
     def next(self, free_s: float) -> Flats | None:
         """Give the flats that should be taken now, or None.
 
         :param free_s: observatory seconds until a sequence begins
         """
-        if free_s < _TAKE_S or not _DARK_DEG <= self._sun_deg(0.0) <= _BRIGHT_DEG:
-            if self._sun_deg(0.0) < _DARK_DEG:
-                self._too_late = False  # the morning is another twilight
+        now_deg = self._sun_deg(0.0)
+        self._too_late = {channel for channel in self._too_late if now_deg >= _LIGHT_DEG[channel][1]}
+        if free_s < _TAKE_S:
             return None
-        wanted = self._wanted()
-        return wanted[0] if wanted and not self._too_late else None
+        lit = {channel for channel, (bright, dark) in _LIGHT_DEG.items() if dark <= now_deg <= bright}
+        if not lit - self._too_late:
+            return None
+        now = [flats for flats in self._wanted() if flats.channel in lit - self._too_late]
+        if not now:
+            return None
+        return now[-1] if self._rises else now[0]
 
     @property
     def to_come(self) -> bool:
         """Whether some are left for a morning that has not become too bright yet."""
-        rises, now_deg = self._sun_deg(60.0) > self._sun_deg(0.0), self._sun_deg(0.0)
-        return (
-            rises and now_deg <= _BRIGHT_DEG and not (self._too_late and now_deg >= _DARK_DEG) and bool(self._wanted())
-        )
+        now_deg = self._sun_deg(0.0)
+
+        def hopeless(channel: Channel) -> bool:
+            bright, dark = _LIGHT_DEG[channel]
+            return now_deg > bright or (channel in self._too_late and now_deg >= dark)
+
+        return self._rises and any(not hopeless(flats.channel) for flats in self._wanted())
 
     def done(self, flats: Flats) -> None:
         """Note that they are taken, or that they never will be in this night."""
         self._left = [other for other in self._left or [] if other != flats]
 
-    def missed(self) -> None:
-        """Note that the light of this twilight has passed."""
-        self._too_late = True
+    def missed(self, channel: Channel) -> None:
+        """Note that a channel's light of this twilight has passed."""
+        self._too_late.add(channel)
+
+    @property
+    def _rises(self) -> bool:
+        return self._sun_deg(60.0) > self._sun_deg(0.0)
 
     def _wanted(self) -> list[Flats]:
         if self._left is None:
@@ -79,7 +96,10 @@ class TwilightFlats:
 
 
 def _wanted(services: Services) -> list[Flats]:
-    """Give the night's filters, those of most images first, without those whose flats were taken in this night."""
+    """Give the night's filters in the order of an evening, without those whose flats were taken in this night.
+
+    Of filters of the same width, that of most images comes first.
+    """
     sunset = datetime.fromtimestamp(services.sky.night.sunset_unix_s, UTC)
     images: Counter[Flats] = Counter()
     with services.store.session(read_only=True) as session:
@@ -91,5 +111,7 @@ def _wanted(services: Services) -> list[Flats]:
         taken = RecipeRecord.name == take_flats.name, RecipeRecord.started >= sunset
         runs = session.scalars(select(RecipeRecord).where(*taken, RecipeRecord.status == RecipeStatus.DONE))
         have = {(run.arguments.get("channel"), run.arguments.get("filter")) for run in runs}
-    order = sorted(images, key=lambda f: (-images[f], f.channel, f.filter))
+        width_nm = {row.name: row.bandwidth_nm for row in session.scalars(select(Filter))}
+    channels = list(_LIGHT_DEG)
+    order = sorted(images, key=lambda f: (channels.index(f.channel), width_nm.get(f.filter, 0.0), -images[f], f.filter))
     return [flats for flats in order if (flats.channel.value, flats.filter) not in have]

@@ -28,8 +28,8 @@ from pyros_kernel.tasks.ending import end_night
 logger = logging.getLogger(__name__)
 
 _STEP_REAL_S, _REST_REAL_S = 0.05, 0.5  # commands wake it
-# The mirror takes the outside temperature, and the sky is bright enough for flats: the Sun stands at some -4°.
-_OPEN_BEFORE_DUSK_S = 4200.0
+# The mirror takes the outside temperature, and the sky is bright enough for flats: the Sun has just set.
+_OPEN_BEFORE_DUSK_S = 4800.0
 _AFTER_DEFECT_REAL_S = 0.5  # a step that fails is tried again, but does not fill the log
 _SILENT_REAL_S, _SILENT_CALIBRATING_REAL_S = 60.0, 900.0  # a step waits for the dome, a calibration for its exposures
 _HELD = "paused"  # how a hold begins that doesn't close the dome

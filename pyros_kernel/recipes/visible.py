@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from astropy import units as u
-from astropy.coordinates import AltAz, EarthLocation, SkyCoord
-
+from instruments.horizon import Horizon
 from pyros_kernel.recipes.target import Target
 from pyros_kernel.scheduling import Block, observable
 from pyros_kernel.services import Services
@@ -54,9 +52,6 @@ def why_not_up(target: Target, services: Services, limits: Limits | None = None)
 
 
 def place_at(alt_deg: float, az_deg: float, services: Services) -> list[float]:
-    """Turn a place over the site into ICRS degrees, as it stands now."""
-    site = services.site
-    location = EarthLocation.from_geodetic(site.longitude_deg, site.latitude_deg, site.elevation_m)
-    frame = AltAz(alt=alt_deg * u.deg, az=az_deg * u.deg, obstime=services.clock.now(), location=location)
-    icrs = SkyCoord(frame).icrs
-    return [float(icrs.ra.deg), float(icrs.dec.deg)]
+    """Turn a place over the site into ICRS degrees, as it stands now, to about 0.02°."""
+    horizon = Horizon(services.site.latitude_deg, services.site.longitude_deg)
+    return list(horizon.radec_deg(alt_deg, az_deg, services.clock.unix_s()))

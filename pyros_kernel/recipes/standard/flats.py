@@ -96,25 +96,25 @@ def _flats(
     zero = frame_step(part(0), "bias", camera, 0 * u.s, FrameKind.BIAS)["level"]
     frames: list[dict[str, Any]] = []
     before: tuple[float, float] | None = None
-    times: list[float] = []
     exposure_s, n, tries, waits = _FIRST_S, 0, count + _TRIES, 0
     while len(frames) < count and n < tries:
         n += 1
         now, length = part(n), exposure_s * u.s
-        frame = frame_step(now, "flat", camera, length, FrameKind.FLAT, None, filter_name, exposure_s=exposure_s)
+        notes: dict[str, Any] = {"exposure_s": exposure_s, "chosen_s": steps.clock.unix_s()}
+        frame = frame_step(now, "flat", camera, length, FrameKind.FLAT, None, filter_name, **notes)
         light = frame["level"] - zero
         if abs(light - level) <= _WITHIN * level:
             frames.append(frame)
         saturated = frame["level"] > _TOO_BRIGHT
-        times.append(float(frame["at_s"]))
         exposure_s = fitted_exposure_s(float(frame["exposure_s"]), light, level, saturated=saturated)
         if saturated or light <= _TOO_FAINT * level:
             before = None
         else:
             last = float(frame["at_s"]), light / float(frame["exposure_s"])
             if before is not None:
-                every_s = (times[-1] - times[0]) / (len(times) - 1)
-                exposure_s /= brightening(before, last, max(last[0] + every_s, steps.clock.unix_s()))
+                # Reading and writing the last frame may have taken long; the way to the next one takes what it took.
+                way_s = last[0] - float(frame["exposure_s"]) / 2 - float(frame["chosen_s"])
+                exposure_s /= brightening(before, last, steps.clock.unix_s() + way_s + exposure_s / 2)
             before = last
         if _SHORTEST_S <= exposure_s <= _LONGEST_S:
             continue
