@@ -27,6 +27,7 @@ from widgets.log import log_html
 from widgets.safety import safety_in_short_html
 from widgets.sequences import sequences_html
 from widgets.skymap import SKY_JS, sky_legend, sky_traits
+from widgets.strips import STRIPS_JS, strips_title, strips_traits
 from widgets.words import frame, nothing
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ _CARDS: Mapping[str, Callable[[Snapshot], str]] = {
     "cameras": lambda snapshot: cameras_html(snapshot, _address),
     "skymap-title": lambda _: frame("Sky", "", "north up, east left"),
     "skymap-legend": sky_legend,
+    "strips-title": strips_title,
     "sequences": sequences_html,
     "alerts": alerts_html,
     "agents": agents_html,
@@ -54,7 +56,8 @@ _CARDS: Mapping[str, Callable[[Snapshot], str]] = {
 
 
 # The same charts as in a notebook; "export default" is all that a page can't read in the middle of its script.
-_CHARTS = {"chart": CHART_JS, "skymap": SKY_JS}
+_CHARTS = {"chart": CHART_JS, "skymap": SKY_JS, "strips": STRIPS_JS}
+_LEGENDS = {name.removesuffix("-legend") for name in _CARDS if name.endswith("-legend")}
 _SCRIPTS = "".join(
     f"charts.{name} = (() => {{\n{code.replace('export default', 'return')}\n}})();\n" for name, code in _CHARTS.items()
 )
@@ -152,17 +155,20 @@ def charts(snapshot: Snapshot) -> dict[str, dict[str, Any]]:
     """Give what the charts draw; nothing of an observatory that is stopped."""
     if not snapshot.running:
         return {}
-    return {"chart": {**schedule_traits(snapshot), "now_s": now_line(snapshot)}, "skymap": sky_traits(snapshot)}
+    schedule = {**schedule_traits(snapshot), "now_s": now_line(snapshot)}
+    return {"chart": schedule, "skymap": sky_traits(snapshot), "strips": strips_traits(snapshot)}
 
 
 def _place(name: str) -> str:
-    """Write the place of a card; a chart stands between its title and its legend."""
+    """Write the place of a card; a chart stands between its title and its legend, if it has one."""
     part, _, end = name.partition("-")
     if part not in _CHARTS:
         return f'<div class="pyros-card pyros-{name}" id="{name}"></div>'
     place = f'<div id="{name}"></div>'
+    if end == "legend":
+        return f"{place}</div>"
     opened = f'<div class="pyros-card pyros-{part}" data-chart="{part}">{place}<div id="{part}"></div>'
-    return opened if end == "title" else f"{place}</div>"
+    return opened if part in _LEGENDS else f"{opened}</div>"
 
 
 def _address(image: ImageView) -> str:

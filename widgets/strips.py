@@ -13,7 +13,7 @@ from pyros_kernel.snapshot import Snapshot, Strip
 from widgets.words import frame, nothing, span_text
 from widgets.writing import put
 
-_HERE = Path(__file__).parent
+STRIPS_JS = (Path(__file__).parent / "strips.js").read_text(encoding="utf-8")
 _STEP_S = 600.0
 
 
@@ -21,7 +21,7 @@ class StripChart(anywidget.AnyWidget):
     """Draw quantities against time as SVG; times are unix seconds."""
 
     # The text, not the path: of a path anywidget keeps a watcher that outlives the widget.
-    _esm = (_HERE / "strips.js").read_text(encoding="utf-8")
+    _esm = STRIPS_JS
 
     strips = t.List().tag(sync=True)
     label = t.Unicode("").tag(sync=True)
@@ -38,14 +38,33 @@ class WeatherStrips:
 
     def draw(self, snapshot: Snapshot) -> None:
         """Send the strips if they changed."""
-        strips = tuple(s for s in snapshot.weather if s.points)
+        strips = _filled(snapshot)
         ages = tuple(_old(s, snapshot.time_s) for s in strips)
         if self._drawn == (strips, ages):
             return
         self._drawn = strips, ages
-        label = "Weather over the last hours: " + ", ".join(s.quantity.replace("_", " ") for s in strips)
-        put(self._chart, strips=[_plain(s, old) for s, old in zip(strips, ages, strict=True)], label=label)
-        put(self._title, value=_title(strips))
+        put(self._chart, **strips_traits(snapshot))
+        put(self._title, value=strips_title(snapshot))
+
+
+def strips_traits(snapshot: Snapshot) -> dict[str, Any]:
+    """Give the values of a chart's traits."""
+    strips = _filled(snapshot)
+    label = "Weather over the last hours: " + ", ".join(s.quantity.replace("_", " ") for s in strips)
+    return {"strips": [_plain(s, _old(s, snapshot.time_s)) for s in strips], "label": label}
+
+
+def strips_title(snapshot: Snapshot) -> str:
+    """Write the title, with what the strips span."""
+    strips = _filled(snapshot)
+    if not strips:
+        return frame("Weather", nothing("Nothing of the weather is in the store yet."))
+    span_s = max(s.points[-1][0] for s in strips) - min(s.points[0][0] for s in strips)
+    return frame("Weather", "", f"last {span_text(span_s)} · UTC")
+
+
+def _filled(snapshot: Snapshot) -> tuple[Strip, ...]:
+    return tuple(s for s in snapshot.weather if s.points)
 
 
 def _old(strip: Strip, now_s: float) -> str:
@@ -65,10 +84,3 @@ def _plain(strip: Strip, old: str) -> dict[str, Any]:
         "upper": strip.upper,
         "old": old,
     }
-
-
-def _title(strips: tuple[Strip, ...]) -> str:
-    if not strips:
-        return frame("Weather", nothing("Nothing of the weather is in the store yet."))
-    span_s = max(s.points[-1][0] for s in strips) - min(s.points[0][0] for s in strips)
-    return frame("Weather", "", f"last {span_text(span_s)} · UTC")

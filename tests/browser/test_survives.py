@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -79,6 +80,7 @@ def test_the_read_only_page_follows_has_no_button_and_says_when_it_is_old(surviv
             visitor.goto(url)
             survivor.execute("o.in_state('paused', 'seen without a kernel')")
             expect(visitor.locator("header .why")).to_have_text("seen without a kernel")
+            expect(visitor.get_by_role("img", name=re.compile("^humidity"))).to_be_visible()
             assert visitor.locator("button, input, form").count() == 0
             assert contrast(visitor, "main")[1] == []
             survivor.execute("served.close()")

@@ -40,6 +40,8 @@ def test_it_shows_what_the_panels_show_and_can_run_no_foreign_script(
     told = json.loads(ask(page.url + "cards")[0])
     assert "San Pedro Mártir" in told["cards"]["header"] and "camera" in told["cards"]["devices"]
     assert len(told["charts"]["chart"]["curves"]) == 7 and len(told["charts"]["skymap"]["things"]) == 6
+    assert [s["name"] for s in told["charts"]["strips"]["strips"]][:2] == ["temperature", "humidity"]
+    assert "last 5 h 59" in told["cards"]["strips-title"]
     observatory.picture = made_up.stopped()
     told = json.loads(ask(page.url + "cards")[0])
     assert "observatory stopped" in told["cards"]["header"] and told["cards"]["devices"] == ""
