@@ -44,6 +44,7 @@ class CameraState:
     :param filters: names of the filters it has
     :param temperature: of the detector, degrees Celsius
     :param remaining: of the running exposure, seconds
+    :param exposure: length of the running exposure, seconds; None where none runs, or this process began none
     """
 
     activity: Reading[CameraActivity]
@@ -51,6 +52,7 @@ class CameraState:
     filters: tuple[str, ...]
     temperature: Reading[float]
     remaining: Reading[float]
+    exposure: Reading[float] | None = None
 
     @property
     def time(self) -> Time:

@@ -29,7 +29,7 @@ _FIGURES = (
 )
 
 
-_SHOWN_ABOVE = ("activity", "remaining")
+_SHOWN_ABOVE = ("activity", "remaining", "exposure")
 
 
 class FrameViews:
@@ -88,15 +88,17 @@ class FrameView:
         self._calm.write(_said(image, now_s, self._bars) + (device_body(device, _SHOWN_ABOVE) if device else ""))
 
     def _exposure(self, device: DeviceView | None) -> str:
-        """Show how far the running exposure is; the longest rest that was seen counts as all of it."""
+        """Show how far the running exposure is; of one that another process began the longest rest that was seen."""
         activity = "" if device is None or device.stale else device.state.get("activity", "")
         if device is None or activity not in ("exposing", "reading"):
             self._longest_s = 0.0  # the line stays, so that nothing below it jumps
             return f'<p class="exposing rest">{esc(activity or "not heard of")}</p>'
         left_s = device.values.get("remaining", 0.0)
-        self._longest_s = longest_s = max(self._longest_s, left_s, 1.0)
-        bar = f'max="{longest_s:.0f}" value="{longest_s - left_s:.0f}" aria-label="{esc(activity)}"'
-        text = f"{esc(activity)}, {left_s:.0f} s left"
+        self._longest_s = max(self._longest_s, left_s)
+        length_s = device.values.get("exposure", self._longest_s)
+        bar = f'max="{max(length_s, 1.0):g}" value="{max(length_s - left_s, 0.0):g}" aria-label="{esc(activity)}"'
+        of = f" of {length_s:g}" if "exposure" in device.values else ""
+        text = f"{esc(activity)}, {left_s:.0f}{of} s left"
         return f'<p class="exposing"><span>{text}</span> <progress {bar}></progress></p>'
 
     def _draw_image(self, image: ImageView, how: str) -> None:

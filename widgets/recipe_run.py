@@ -75,7 +75,6 @@ class RunPanel:
         self._lock = threading.RLock()
         self._closed = False
         self._head, self._log, self._picture = W.HTML(), W.HTML(), W.HTML()
-        self._bar = W.FloatProgress(min=0.0, max=1.0, description="Progress", tooltip="How far the recipe is")
         self._why = W.Text(description="Reason", placeholder="by hand", tooltip="Why it is paused or aborted")
         self._why.add_class("pyros-choice")
         self._pause = self._button("Pause", "Hold before the next step", lambda why: run.pause(why))
@@ -83,7 +82,7 @@ class RunPanel:
         self._abort = self._button("Abort", "End it now, and stop its exposures", lambda why: run.abort(why))
         row = W.HBox([self._pause, self._resume, self._abort, self._why])
         row.add_class("pyros-row").add_class("pyros-toolbar")
-        card = W.VBox([self._head, self._bar, row, self._log, self._picture])
+        card = W.VBox([self._head, row, self._log, self._picture])
         card.add_class("pyros-card").add_class("pyros-run")
         self.root = W.VBox([style_sheet(), card])
         self.root.add_class("pyros-panel").add_class("pyros-single")
@@ -106,9 +105,10 @@ class RunPanel:
             left = "" if run.eta_s is None else f" · {span_text(run.eta_s)} left"
             why = f'<p class="why">{esc(run.reason)}</p>' if run.reason else ""
             trouble = "".join(f'<p class="trouble" role="alert">{esc(error)}</p>' for error in self.errors[-2:])
-            head = f'<p role="status">{pill(run_tone(run.state), run.state)} {run.progress:.0%}{left}</p>{why}{trouble}'
+            bar = f'<p class="exposing"><progress value="{run.progress:.3f}" aria-label="progress"></progress></p>'
+            said = f'<p role="status">{pill(run_tone(run.state), run.state)} {run.progress:.0%}{left}</p>'
+            head = f"{said}{bar}{why}{trouble}"
             put(self._head, value=frame(f"Recipe {run.name}", head, f"run {run.id}"))
-            put(self._bar, value=round(run.progress, 3))
             lines = "".join(f"<li><time>{clock_text(at)}</time> {esc(text)}</li>" for at, text in run.log[-_LINES:])
             put(self._log, value=f'<ul role="log" aria-label="Log of the recipe">{lines}</ul>')
             put(self._picture, value=run.picture)

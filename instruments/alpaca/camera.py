@@ -69,6 +69,7 @@ class AlpacaCamera(WheeledCamera):
         super().__init__(name, address, self._device, wheel, "?wheel=0")
         self._asked: _Exposure | None = None  # the last one that was commanded
         self._last: Operation[Frame] | None = None
+        self._length_s: float | None = None  # of the last one that is known to have begun
         self._ends_s = 0.0  # of the exposure that runs, or ran last
 
     def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
@@ -111,7 +112,7 @@ class AlpacaCamera(WheeledCamera):
         :param begun: whether it is known to have begun: a camera's image may still be the one before
         """
         what, ends_s, old = asked.what, asked.start_s + asked.seconds, False
-        self._ends_s = ends_s
+        self._ends_s, self._length_s = ends_s, asked.seconds
 
         def check(operation: Operation[Any], status: Status) -> None:
             nonlocal begun, old
@@ -172,6 +173,7 @@ class AlpacaCamera(WheeledCamera):
     def _state(self, status: Status) -> CameraState:
         said = self._device.time_of(status)
         left_s = max(self._ends_s - status["time"], 0.0) if status["activity"] == CameraActivity.EXPOSING else 0.0
+        runs = status["activity"] != CameraActivity.IDLE
         in_beam, filters = self._beam(said)
         return CameraState(
             activity=Reading(status["activity"], None, said, self.name),
@@ -179,6 +181,7 @@ class AlpacaCamera(WheeledCamera):
             filters=filters,
             temperature=Reading(status["temperature"], u.deg_C, said, self.name),
             remaining=Reading(left_s, u.s, said, self.name),
+            exposure=Reading(self._length_s, u.s, said, self.name) if self._length_s and runs else None,
         )
 
 

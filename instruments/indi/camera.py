@@ -80,6 +80,7 @@ class IndiCamera(WheeledCamera):
         super().__init__(name, address, self._device, wheel, "?wheel=Device Name")
         self._asked: _Exposure | None = None  # the last one that was commanded
         self._last: Operation[Frame] | None = None
+        self._length_s: float | None = None  # of the last one that is known to have begun
 
     def expose(self, exposure_time: u.Quantity, kind: FrameKind = FrameKind.LIGHT) -> Operation[Frame]:
         """Take one frame; the operation's result is the frame."""
@@ -119,6 +120,7 @@ class IndiCamera(WheeledCamera):
 
     def _follow(self, order: Order, asked: _Exposure) -> Operation[Frame]:
         late: list[float] = []
+        self._length_s = asked.seconds
 
         def check(operation: Operation[Any], view: View) -> None:
             if view[_IMAGE].blob is not None:
@@ -179,6 +181,7 @@ class IndiCamera(WheeledCamera):
             filters=filters,
             temperature=Reading(degrees, u.deg_C, said if cold is None else self._device.time_of(cold), self.name),
             remaining=Reading(exposure.number(_SECONDS) if busy else 0.0, u.s, said, self.name),
+            exposure=Reading(self._length_s, u.s, said, self.name) if self._length_s and busy else None,
         )
 
 

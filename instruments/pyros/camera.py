@@ -35,6 +35,7 @@ class _Exposure:
     """
 
     what: str
+    seconds: float
     after: int
     told: str
     number: int | None = None
@@ -50,7 +51,7 @@ class PyrosCamera(Camera):
 
     def __init__(self, name: str, address: str, clock: Clock) -> None:
         super().__init__(name, address)
-        self._device = Device(name, address, clock, partial(_state, name))
+        self._device = Device(name, address, clock, self._state)
         self._cooling: float | str | None = None
         self._asked: _Exposure | None = None  # the last one that was commanded
         self._last: tuple[Operation[Frame], _Exposure] | None = None  # the last one that is known to have begun
@@ -95,7 +96,7 @@ class PyrosCamera(Camera):
         upload = self._device.command("SET", "EXPOSURE", seconds, kind.value)
         # By this number :meth:`take_up` knows the frame, should the answer be lost.
         status = self._device.read(DEADLINE_S)
-        asked = self._asked = _Exposure(what, int(status["frame"]), status["time"])
+        asked = self._asked = _Exposure(what, seconds, int(status["frame"]), status["time"])
         accepted = self._device.upload_and_do(upload, "EXPOSE")
         begun = replace(asked, number=int(accepted.values["frame"]))
         return self._follow(begun, float(accepted.values["eta"]), accepted.sent_monotonic_s)
@@ -162,11 +163,24 @@ class PyrosCamera(Camera):
             broken = f"frame {number} is not the FITS image it should be ({error})"
             operation.fail(ProtocolError(self.name, operation.command, broken, self._device.describe()))
 
+    def _state(self, status: Status) -> CameraState:
+        time, begun = time_of(status["time"]), None if self._last is None else self._last[1]
+        activity = CameraActivity(status["activity"])
+        mine = begun is not None and activity is not CameraActivity.IDLE and status["frame"] <= begun.after
+        return CameraState(
+            activity=Reading(activity, None, time, self.name),
+            filter=Reading(str(status["filter"]), None, time, self.name),
+            filters=tuple(status["filters"]),
+            temperature=Reading(float(status["temperature"]), u.deg_C, time, self.name),
+            remaining=Reading(float(status["remaining"]), u.s, time, self.name),
+            exposure=Reading(begun.seconds, u.s, time, self.name) if begun and mine else None,
+        )
+
     def _check_filter(self, operation: Operation[Any], name: str, status: Status) -> None:
         if status["filter_moving"]:
             return
         if status["filter"] == name:
-            operation.finish(_state(self.name, status))
+            operation.finish(self._state(status))
         else:
             operation.abort_with(f"somebody else stopped the wheel: {status['filter']} is in the beam")
 
@@ -189,15 +203,4 @@ def _frame(name: str, answer: Answer, payload: bytes) -> Frame:
         kind=FrameKind(values["kind"]),
         filter=str(values["filter"]),
         camera=name,
-    )
-
-
-def _state(name: str, status: Status) -> CameraState:
-    time = time_of(status["time"])
-    return CameraState(
-        activity=Reading(CameraActivity(status["activity"]), None, time, name),
-        filter=Reading(str(status["filter"]), None, time, name),
-        filters=tuple(status["filters"]),
-        temperature=Reading(float(status["temperature"]), u.deg_C, time, name),
-        remaining=Reading(float(status["remaining"]), u.s, time, name),
     )

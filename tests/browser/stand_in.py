@@ -168,7 +168,7 @@ DEVICES = (
         {"activity": "exposing", "filter": "r", "detector": "−90.1 °C"},
         0.9,
         False,
-        values={"remaining": 14.0},
+        values={"remaining": 14.0, "exposure": 30.0},
     ),
     DeviceView(
         "cagire",

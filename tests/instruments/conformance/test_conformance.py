@@ -140,11 +140,14 @@ def test_a_camera_turns_its_wheel_and_takes_one_frame_at_a_time(back_end: BackEn
     exposure = camera.expose(100 * u.s)
     with pytest.raises(Rejected):
         camera.expose(1 * u.s)
-    assert camera.state().activity.value is CameraActivity.EXPOSING
+    state = camera.state()
+    assert state.activity.value is CameraActivity.EXPOSING
+    assert state.exposure is not None and state.exposure.value == 100, "of the one that runs, not of the refused one"
     exposure.cancel()
     with pytest.raises(OperationAborted):
         exposure.wait(WAIT_S)
-    assert camera.state().activity.value is CameraActivity.IDLE
+    state = camera.state()
+    assert state.activity.value is CameraActivity.IDLE and state.exposure is None
 
 
 def test_an_exposure_that_is_stopped_is_read_out_or_else_discarded(make: Make) -> None:
