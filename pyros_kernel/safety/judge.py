@@ -31,8 +31,8 @@ class Judge:
         self._now_s, self._steady_s, self._speed = now_s, steady_s, speed
         self.sources: dict[str, Source] = {}
         self._unsafe_s: dict[int, float] = {}  # number of the rule → when it was last broken, by the steady clock
-        self._offset_s = now_s() - steady_s()
         self._stepped = ""
+        _, self._lead_s = self._read_clocks()
 
     def take(self, source: str, quantity: str, value: float | bool, time_s: float) -> None:
         """Take a reading.
@@ -66,10 +66,21 @@ class Judge:
             if (when := broken.get(_key(rule))) is not None:
                 self._unsafe_s[number] = steady_s - max(0.0, now_s - when)
 
-    def _look_at_clock(self) -> float:
+    def _read_clocks(self) -> tuple[float, tuple[float, float]]:
+        """Give the time, and between which bounds its lead over the steady clock lies.
+
+        A thread may stand still between two readings, which is long on a fast clock, and no step of either.
+        """
+        before_s = self._steady_s()
         now_s = self._now_s()
-        offset_s = now_s - self._steady_s()
-        step_s, self._offset_s = offset_s - self._offset_s, offset_s
+        return now_s, (now_s - self._steady_s(), now_s - before_s)
+
+    def _look_at_clock(self) -> float:
+        now_s, (least_s, most_s) = self._read_clocks()
+        was_least_s, was_most_s = self._lead_s
+        step_s = max(0.0, least_s - was_most_s) + min(0.0, most_s - was_least_s)
+        # Without a step it lies within both.
+        self._lead_s = (least_s, most_s) if step_s else (max(least_s, was_least_s), min(most_s, was_most_s))
         if abs(step_s) > STEP_S:
             # Ages across a step mean nothing: all sources must speak again.  Delays run on the steady clock.
             self.sources = {name: Source(name) for name in self.sources}

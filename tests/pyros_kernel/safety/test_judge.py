@@ -158,6 +158,25 @@ def test_a_clock_that_is_set_makes_everything_unknown_until_read_again(step_s: f
     assert judge.verdict().safe
 
 
+def test_a_stall_between_two_looks_at_the_clocks_is_no_step() -> None:
+    times, stalls_s = Times(), [0.0]
+
+    def now_s() -> float:
+        times.pass_(stalls_s.pop() if stalls_s else 0.0)
+        seen_s = times.wall_s
+        times.pass_(stalls_s.pop() if stalls_s else 0.0)
+        return seen_s
+
+    judge = Judge((RAIN,), now_s, lambda: times.steady_s)
+    judge.take("plc", "rain", False, times.wall_s)
+    for before_s, after_s in ((14.0, 0.0), (0.0, 14.0), (0.0, 0.0), (14.0, 14.0)):
+        stalls_s = [after_s, before_s]
+        assert judge.verdict().safe, f"stood still for {before_s:g} s before, and {after_s:g} s after the reading"
+        times.pass_(1)
+    times.wall_s += 30.0
+    assert "since the clock was set by +30 s" in str(judge.verdict()), "the stalls hide no step that comes later"
+
+
 def test_setting_the_clock_shortens_no_delay() -> None:
     judge, times = judge_of(RAIN)
     judge.take("plc", "rain", True, times.wall_s)
