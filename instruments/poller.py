@@ -23,6 +23,7 @@ Check = Callable[[Status], None]
 _INTERVAL_S = (0.005, 0.25)
 _GRACE_REAL_S = 3.0
 _READ_REAL_S = 1.8  # a status that takes longer is asked for anew: what was asked may be lost
+_LAST_READ_REAL_S = 0.5  # for the status after the deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class _Followed:
     topic: str
     order: float
     start_s: float
+    limit_real_s: float
     deadline_monotonic_s: float
     interval_s: float
 
@@ -68,6 +70,7 @@ class Poller:
             topic,
             order,
             self._clock.unix_s(),
+            limit_s,
             time.monotonic() + limit_s,
             min(max(interval_s, _INTERVAL_S[0]), _INTERVAL_S[1]),
         )
@@ -135,14 +138,10 @@ class Poller:
                 self._wake.wait(min(f.interval_s for f in followed))
 
     def _poll(self, followed: list[_Followed]) -> None:
-        now = time.monotonic()
-        for one in followed:
-            if now > one.deadline_monotonic_s:
-                what = f"did not end within {one.operation.eta_s:.0f} s * 1.5 + 10 s; its outcome is unknown"
-                one.operation.lose(Timeout(self._device, one.operation.command, what, self._describe()))
+        asked = time.monotonic()
+        left_s = min(f.deadline_monotonic_s - asked for f in followed)
         try:
-            left_s = min(f.deadline_monotonic_s - now for f in followed)
-            status = self._read(min(max(left_s, 0.05), _READ_REAL_S))
+            status = self._read(min(max(left_s, _LAST_READ_REAL_S), _READ_REAL_S))
             for one in followed:
                 # In this order: a command that is over by now has ended what it ended.
                 if not self._held and one.operation.state is OperationState.RUNNING:
@@ -159,3 +158,10 @@ class Poller:
             logger.exception("%s: following %s failed", self._device, followed[0].operation.command)
             for one in followed:
                 one.operation.lose(error)
+        # Only now: a process that stood still finds the deadline passed, and the device long done.
+        for one in followed:
+            overdue = asked > one.deadline_monotonic_s and not self._held
+            if overdue and one.operation.state is OperationState.RUNNING:
+                what = f"did not end within {one.limit_real_s:.1f} s of real time, announced were "
+                what += f"{one.operation.eta_s:.0f} s by the observatory's clock; its outcome is unknown"
+                one.operation.lose(Timeout(self._device, one.operation.command, what, self._describe()))
