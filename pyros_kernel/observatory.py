@@ -7,7 +7,6 @@ import atexit
 import builtins
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import entry_points
@@ -23,8 +22,8 @@ from pyros_kernel.clock import Clock
 from pyros_kernel.desks import AlertDesk, ByHand, NightElsewhere, NightRun, ScheduleDesk, Seat, TaskDesk
 from pyros_kernel.devices import Devices, Missing
 from pyros_kernel.handles import handle
-from pyros_kernel.lease import ControlLease, LeaseHeld
-from pyros_kernel.lock import Held
+from pyros_kernel.lease import ControlLease
+from pyros_kernel.lookout import Lookout, take_over
 from pyros_kernel.recipes import running
 from pyros_kernel.report import NightCells, summarise, write_report
 from pyros_kernel.safety.guarded import Guarded
@@ -34,12 +33,10 @@ from pyros_kernel.simulation import Drill, SimulatorProcess
 from pyros_kernel.snapshot import NOTHING, Snapshot
 from pyros_kernel.started import Started, Wanted
 from pyros_kernel.store import Channel, Store, note_cell
-from pyros_kernel.tasks.context import Context, read_context
-from pyros_kernel.watching import Watching, agents_elsewhere
+from pyros_kernel.watching import Watching
 
 logger = logging.getLogger(__name__)
 
-_AGAIN_REAL_S = 0.3
 _LOOK_REAL_S = 0.2
 
 Found = TypeVar("Found")
@@ -115,9 +112,7 @@ class Observatory:
         )
         self._changing = threading.RLock()
         self._started: Started | None = None
-        self._watching: Watching | None = None
-        self._attached = False  # whether commands go to the agents of another process
-        self._last: Context | None = None  # what ran here before it stepped down
+        self._lookout = Lookout(self.settings, _what_runs_here())
         self._me = ""  # the name under which it holds a lease, once it has one
         self._defects: tuple[str, ...] = ()
         self._go_on()
@@ -204,10 +199,8 @@ class Observatory:
         :raises NoNight: if nobody observed in this data directory yet
         """
         with self._changing:
-            if not self.running and self._watching is None:
-                self._watching = Watching(self.settings, _what_runs_here(), self._me, self._last)
-                self._me = self._watching.lease.me
-                atexit.register(self.stop)
+            if not self.running:
+                self._look_on(self._lookout.watch)
             return self
 
     def attach(self) -> Observatory:
@@ -220,10 +213,7 @@ class Observatory:
         """
         with self._changing:
             if not self.running:
-                # First: once it answers, what it commands stands where its data directory says.
-                Sender.ask(Agent.MAJORDOME, "status", config=agents_elsewhere(self.settings))
-                self.watch()
-                self._attached = True
+                self._look_on(self._lookout.attach)
             return self
 
     def take_over(self, why: str, timeout_s: float = 60.0) -> Observatory:
@@ -236,27 +226,12 @@ class Observatory:
         :raises Held: if the other one does not give the data directory back in time, as when it hangs; says who it is
         """
         with self._changing:
-            if self.running:
-                return self
-            lease = self.watch().lease
-            try:
-                lease.acquire()
-            except LeaseHeld:
-                lease.break_glass(why)
-            deadline = time.monotonic() + timeout_s
-            while True:
-                try:
-                    return self.start()
-                except Held:
-                    if time.monotonic() > deadline:
-                        lease.release()
-                        raise
-                time.sleep(_AGAIN_REAL_S)
+            return self if self.running else take_over(self.watch().lease, why, self.start, timeout_s)
 
     @property
     def watching(self) -> bool:
         """Whether it only looks on."""
-        return self._watching is not None
+        return self._lookout.seen is not None
 
     def check(self) -> None:
         """Raise if anything went wrong in the background since the start.
@@ -282,7 +257,7 @@ class Observatory:
         """
         self._tell(Majordome.MSG_OBSERVE)
         note_cell(self.store, "night", [self.services.night_name])
-        if self._attached:
+        if self._lookout.attached:
             return NightRun(NightElsewhere(self.services), self.services)
         started = self._here()
         started.wishes.ended.clear()
@@ -328,11 +303,7 @@ class Observatory:
 
         :raises NotStarted: if the observatory is not started
         """
-        if self._started is not None:
-            return self._started.services
-        if (watching := self._watching) is not None:
-            return watching.services
-        raise NotStarted("the observatory is not started: call obs.start() first")
+        return self._seen.services
 
     @property
     def clock(self) -> Clock:
@@ -358,11 +329,7 @@ class Observatory:
 
         :raises NotStarted: if the observatory is not started
         """
-        if self._started is not None:
-            return self._started.lease
-        if (watching := self._watching) is not None:
-            return watching.lease
-        raise NotStarted("the observatory is not started: call obs.start() first")
+        return self._seen.lease
 
     @property
     def alerts(self) -> AlertDesk:
@@ -424,7 +391,7 @@ class Observatory:
 
         :raises NotStarted: if the observatory is not started
         """
-        return self._here().host if self._watching is None else self._watching.agents
+        return self._here().host if (seen := self._lookout.seen) is None else seen.agents
 
     @property
     def guardian(self) -> Guarded | None:
@@ -445,7 +412,7 @@ class Observatory:
 
     def snapshot(self) -> Snapshot:
         """Give the whole observatory at one moment, cheaply; an empty picture if it is not started."""
-        seen = self._started.view if self._started is not None else self._watching
+        seen = self._started.view if self._started is not None else self._lookout.seen
         return seen.snapshot() if seen is not None else NOTHING
 
     def commanded_by(self) -> str:
@@ -509,6 +476,11 @@ class Observatory:
     def _seat(self, instrument: object, panel: str) -> Seat:
         return Seat(instrument, lambda: self.panel(panel))
 
+    @property
+    def _seen(self) -> Started | Watching:
+        """What is started here, or watched from here."""
+        return self._started or self._lookout.seen or self._here()
+
     def _here(self) -> Started:
         """Give what is started in this kernel; watching is not enough."""
         if self._started is None:
@@ -524,23 +496,20 @@ class Observatory:
         try:
             with self._changing:
                 if self.running:
-                    self._last = read_context(self.settings.data)
+                    self._lookout.remember()
                     self.stop()
                     self.watch()
         except Exception:  # nobody waits for this thread: the log has it
             logger.exception("stepping down failed")
 
+    def _look_on(self, begin: Callable[[str], Watching]) -> None:
+        self._me = begin(self._me).lease.me
+        atexit.register(self.stop)
+
     def _look_away(self, *, release: bool = False) -> None:
         """Stop watching; a lease that was taken meanwhile is given back, or left for the start to go on with."""
-        watching, self._watching, self._attached = self._watching, None, False
-        if watching is None:
-            return
-        atexit.unregister(self.stop)
-        if release:
-            watching.lease.release()
-        else:
-            watching.lease.stop_renewing()
-        watching.close()
+        if self._lookout.look_away(release=release):
+            atexit.unregister(self.stop)
 
     def _tell(self, message: str, payload: Mapping[str, Any] | None = None) -> None:
         self._may(message.lower())
@@ -549,9 +518,9 @@ class Observatory:
     @property
     def _config(self) -> AgentConfig:
         """Where the agents that command listen."""
-        return self._here().config if self._watching is None else self._watching.agents.config
+        return self._here().config if (seen := self._lookout.seen) is None else seen.agents.config
 
     def _may(self, command: str) -> None:
         """Refuse a command unless the agents here command, or this kernel speaks to those that do."""
-        if not self._attached:
+        if not self._lookout.attached:
             self.lease.check(command)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from astropy.time import Time
@@ -21,7 +22,7 @@ from pyros_kernel.opening import first_fixtures
 from pyros_kernel.settings import Settings
 from pyros_kernel.simulation import SimulatorProcess, SimulatorsAway
 from pyros_kernel.store import Store
-from pyros_kernel.tasks.context import Finder
+from pyros_kernel.tasks.context import Finder, write_context
 from tests.waiting import status, until
 from tests.widgets.conftest import Look
 
@@ -126,6 +127,36 @@ def test_the_clock_and_the_devices_are_the_simulators_own(simulators: SimulatorP
     with pytest.raises(SimulatorsAway, match=r"no simulators at .* start them with `pyros simulators`"):
         Finder().find(settings, store)
     store.close()
+
+
+class Starting(Agent):
+    """A Majordome whose observatory has just started when it can first be asked.
+
+    :param started: called then
+    """
+
+    def __init__(self, started: Callable[[], object], config: AgentConfig) -> None:
+        super().__init__(Agent.MAJORDOME, config=config)
+        self._started = started
+
+    def status(self) -> dict[str, Any]:
+        self._started()
+        return super().status()
+
+
+def test_who_attaches_in_the_middle_of_a_start_sees_what_it_starts(tmp_path: Path, stack: ExitStack) -> None:
+    with Observatory(tmp_path, night="2022-09-29") as earlier:
+        services, config = earlier.services, AgentConfig.read(earlier.settings.agent_config)
+    there = "pyros://127.0.0.1:9/DOME"
+    majordome = Starting(lambda: write_context(services, {"dome": there}), config)
+    majordome.start()
+    stack.callback(majordome.stop)
+    stack.callback(Sender.close)
+    obs = Observatory(tmp_path)
+    stack.callback(obs.stop)
+    obs.attach()
+    assert obs.devices["dome"].address == there, "not where the dome's row says"
+    assert obs.clock.unix_s() == pytest.approx(services.clock.unix_s(), abs=5.0)
 
 
 def test_who_goes_by_the_simulators_clock_can_give_no_other(tmp_path: Path) -> None:
