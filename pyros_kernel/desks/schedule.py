@@ -28,7 +28,7 @@ from pyros_kernel.scheduling.words import utc
 from pyros_kernel.services import Services
 from pyros_kernel.store import Sequence
 from pyros_kernel.tasks import intervening
-from pyros_kernel.tasks.asking import Asked, ask_rows
+from pyros_kernel.tasks.asking import Submitted, ask_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -187,7 +187,7 @@ class ScheduleDesk:
             raise BadRequests(asked.refused[0].reason)
         return asked.sequences
 
-    def ask_list(self, path: Path | str) -> Asked:
+    def ask_list(self, path: Path | str) -> Submitted:
         """Ask for everything in a request list (CSV, ECSV, JSON).
 
         :return: the sequences that were made, and the rows that were refused: line and reason
@@ -199,7 +199,9 @@ class ScheduleDesk:
             raise BadRequests(f"{path}: {error}") from error
         return self._ask(rows)
 
-    def ask_focus(self, every_hours: float = 2.0, *, points: int = 7, exposure_s: float = 5.0, **row: object) -> Asked:
+    def ask_focus(
+        self, every_hours: float = 2.0, *, points: int = 7, exposure_s: float = 5.0, **row: object
+    ) -> Submitted:
         """Ask for the focus to be found again and again for the rest of the dark night, near the zenith each time.
 
         :param points: positions of a scan, ``exposure_s`` the frame at each
@@ -256,7 +258,7 @@ class ScheduleDesk:
         payload = {"reason": reason, "night_id": self._services.night_id, **about}
         Sender.send_to(Agent.SCHEDULER, Scheduler.MSG_SCHEDULE, payload, config=self._config)
 
-    def _ask(self, rows: Iterable[tuple[int, Mapping[str, object]]]) -> Asked:
+    def _ask(self, rows: Iterable[tuple[int, Mapping[str, object]]]) -> Submitted:
         self._allowed("ask")
         services = self._services
         with services.store.session() as session:

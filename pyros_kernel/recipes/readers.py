@@ -18,8 +18,8 @@ from pyros_kernel.store import Store
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
-class Asked(Protocol):
-    """What of a field its reader needs."""
+class Parameter(Protocol):
+    """What of a recipe's parameter its reader needs."""
 
     @property
     def name(self) -> str:
@@ -42,7 +42,7 @@ class Asked(Protocol):
         ...
 
 
-def _quantity(field: Asked, value: Any, _store: Store | None) -> u.Quantity:
+def _quantity(field: Parameter, value: Any, _store: Store | None) -> u.Quantity:
     quantity = u.Quantity(value)
     if quantity.unit == u.dimensionless_unscaled and not quantity.unit.is_equivalent(u.Unit(field.unit)):
         raise BadArgument(f"{field.name}: {value!r} has no unit; write it with one, e.g. '{value} {field.unit}'")
@@ -53,20 +53,20 @@ def _quantity(field: Asked, value: Any, _store: Store | None) -> u.Quantity:
     return quantity
 
 
-def _integer(field: Asked, value: Any, _store: Store | None) -> int:
+def _integer(field: Parameter, value: Any, _store: Store | None) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         raise BadArgument(f"{field.name}: {value!r} is no whole number")
     return int(value)
 
 
-def _number(field: Asked, value: Any, _store: Store | None) -> float:
+def _number(field: Parameter, value: Any, _store: Store | None) -> float:
     number = float(value)
     if isinstance(value, bool) or not math.isfinite(number):
         raise BadArgument(f"{field.name}: {value!r} is no number")
     return number
 
 
-def _flag(field: Asked, value: Any, _store: Store | None) -> bool:
+def _flag(field: Parameter, value: Any, _store: Store | None) -> bool:
     if isinstance(value, bool):
         return value
     word = str(value).strip().casefold()
@@ -75,13 +75,13 @@ def _flag(field: Asked, value: Any, _store: Store | None) -> bool:
     return word in _TRUE
 
 
-def _text(field: Asked, value: Any, _store: Store | None) -> str:
+def _text(field: Parameter, value: Any, _store: Store | None) -> str:
     if not isinstance(value, str):
         raise BadArgument(f"{field.name}: {value!r} is no text")
     return value
 
 
-def _choice(field: Asked, value: Any, _store: Store | None) -> Any:
+def _choice(field: Parameter, value: Any, _store: Store | None) -> Any:
     word = str(value.value if isinstance(value, Enum) else value)
     for choice in field.choices:
         if choice.casefold() == word.casefold():
@@ -89,7 +89,7 @@ def _choice(field: Asked, value: Any, _store: Store | None) -> Any:
     raise BadArgument(f"{field.name}: {word!r} is none of {', '.join(field.choices)}")
 
 
-def _target(field: Asked, value: Any, store: Store | None) -> Target:
+def _target(field: Parameter, value: Any, store: Store | None) -> Target:
     match value:
         case Target():
             return value
@@ -106,20 +106,20 @@ def _target(field: Asked, value: Any, store: Store | None) -> Target:
             raise BadArgument(f"{field.name}: {value!r} is no target")
 
 
-def _coordinates(field: Asked, value: Any, store: Store | None) -> SkyCoord:
+def _coordinates(field: Parameter, value: Any, store: Store | None) -> SkyCoord:
     return _target(field, value, store).coord
 
 
-def _time(field: Asked, value: Any, _store: Store | None) -> Time:
+def _time(field: Parameter, value: Any, _store: Store | None) -> Time:
     return Time(value, scale="utc")
 
 
-def _texts(field: Asked, value: Any, _store: Store | None) -> tuple[str, ...]:
+def _texts(field: Parameter, value: Any, _store: Store | None) -> tuple[str, ...]:
     items = value.split(",") if isinstance(value, str) else value
     return tuple(str(item).strip() for item in items if str(item).strip())
 
 
-READERS: dict[str, Callable[[Asked, Any, Store | None], Any]] = {
+READERS: dict[str, Callable[[Parameter, Any, Store | None], Any]] = {
     "quantity": _quantity,
     "integer": _integer,
     "number": _number,

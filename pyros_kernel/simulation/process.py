@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import select
 import subprocess
@@ -18,10 +17,9 @@ from sqlalchemy import select as choose
 from sqlalchemy.orm import joinedload, selectinload
 
 from instruments.pyros import SimulatorControl
+from pyros_kernel.child import end_child
 from pyros_kernel.clock import Clock
 from pyros_kernel.store import Device, DeviceKind, Site, Store
-
-logger = logging.getLogger(__name__)
 
 _READY_REAL_S = 30.0
 _STOP_REAL_S = 5.0
@@ -111,18 +109,8 @@ class SimulatorProcess:
     def stop(self) -> None:
         """End them; twice is once."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None and process.stdout is not None  # start() made them
-        process.stdin.close()
-        process.terminate()
-        try:
-            process.wait(_STOP_REAL_S)
-        except subprocess.TimeoutExpired:
-            logger.error("the simulators did not end within %.0f s: killed", _STOP_REAL_S)
-            process.kill()
-            process.wait()
-        process.stdout.close()
+        if process is not None:
+            end_child(process, "the simulators", _STOP_REAL_S)
 
     def _read_ports(self, process: subprocess.Popen[bytes]) -> dict[str, int]:
         assert process.stdout is not None

@@ -43,7 +43,7 @@ _LONG_AGO_S = 1e11  # an open end of a window
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Submitted:
     """What came of a list: the sequences that were made, and the rows that were refused."""
 
     sequences: tuple[int, ...]
@@ -56,7 +56,7 @@ def ask_rows(
     sky: Sky,
     now_unix_s: float,
     why_not: Callable[[Sequence], str] = lambda _sequence: "",
-) -> Asked:
+) -> Submitted:
     """Make requests of rows; one that is not understood is refused, and the others are taken.
 
     Rows of one ``group`` are one request, of all or nothing; each other row is a request of its own.  A series
@@ -72,7 +72,7 @@ def ask_rows(
         except (TypeError, ValueError) as error:
             refused.append(Refused(line, str(error)))
     session.flush()
-    return Asked(tuple(s.id for s in asking.made), tuple(refused))
+    return Submitted(tuple(s.id for s in asking.made), tuple(refused))
 
 
 class _Asking:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, Any
 
+from pyros_kernel.child import end_child
 from pyros_kernel.settings import Settings
 from pyros_kernel.tasks.application import app
 
@@ -98,18 +99,9 @@ class Workers:
     def stop(self) -> None:
         """End them: what runs is told to end, and has its grace; twice is once."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.close()
-        try:
-            process.wait(_STOP_REAL_S)
-        except subprocess.TimeoutExpired:
-            logger.error("the workers' host did not end within %.0f s: killed", _STOP_REAL_S)
-            process.kill()
-            process.wait()
-        process.stdout.close()
-        app.let_go()
+        if process is not None:
+            end_child(process, "the workers' host", _STOP_REAL_S)
+            app.let_go()
 
     def status(self) -> tuple[WorkerStatus, ...]:
         """Look at each; nothing if they are not running."""

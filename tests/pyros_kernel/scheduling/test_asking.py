@@ -34,7 +34,7 @@ from pyros_kernel.store import (
     SequenceStatus,
     Site,
 )
-from pyros_kernel.tasks.asking import Asked, ask_rows
+from pyros_kernel.tasks.asking import Submitted, ask_rows
 from pyros_kernel.tasks.ending import expire
 from pyros_kernel.tasks.scheduling import improve_schedule, reschedule_night
 from tests.pyros_kernel.scheduling.night_services import NightServices
@@ -42,7 +42,7 @@ from tests.pyros_kernel.scheduling.night_services import NightServices
 PLAIN = {"ra": 310.0, "dec": 30.0, "filter": "r", "exposure_s": 100.0, "exposures": 3}
 
 
-def _asked(services: NightServices, *rows: dict[str, Any]) -> Asked:
+def _asked(services: NightServices, *rows: dict[str, Any]) -> Submitted:
     with services.store.session() as session:
         own = session.get_one(ScientificProgramme, 3).name
         full = [(n, PLAIN | {"programme": own} | row) for n, row in enumerate(rows, 1)]
