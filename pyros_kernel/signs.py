@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
 
 _COMPUTES = 0.02  # of a core: more than a loop that looks now and then, less than work on a busy machine
 
@@ -21,7 +20,7 @@ class Signs:
     def __init__(self) -> None:
         thread = threading.current_thread()
         self._ident = thread.ident or 0
-        self._ticks = Path(f"/proc/self/task/{thread.native_id}/schedstat")
+        self._computing = time.pthread_getcpuclockid(self._ident)  # while it lives; the clock may be read afterwards
         self._sign_s, self._until_s = time.monotonic(), 0.0
         self._used_s = self._read()
         _watched[self._ident] = self
@@ -47,8 +46,8 @@ class Signs:
     def _read(self) -> float:
         """Read the seconds for which the thread has computed."""
         try:
-            return int(self._ticks.read_text(encoding="ascii").split()[0]) / 1e9
-        except (OSError, ValueError, IndexError):  # it has ended, or this is no Linux
+            return time.clock_gettime(self._computing)
+        except OSError:  # it has ended
             return 0.0
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from simulators.config import Site
 
 _DAY_S = 86400.0
+_KEPT = 64  # moments: all sensors of a site, asked again before they measure again
 CONTACTS = ("rain", "mains", "emergency_stop")
 QUANTITIES = ("temperature", "humidity", "pressure", "wind_speed", "wind_gust", "rain", "cloud")
 
@@ -92,6 +93,7 @@ class Weather:
         self._site, self._climate = site, climate
         dice = random.Random(seed)
         self._waves = [[(dice.uniform(1500, 12000), dice.uniform(0, 2 * math.pi)) for _ in range(3)] for _ in range(5)]
+        self._known: dict[float, dict[str, Value]] = {}
         self.forced = Forced()
 
     def force(self, name: str, value: Value, unix_s: float, ramp_s: float = 0.0) -> None:
@@ -103,6 +105,14 @@ class Weather:
         return {name: self.forced.at(name, unix_s, value) for name, value in self._natural(unix_s).items()}
 
     def _natural(self, unix_s: float) -> dict[str, Value]:
+        known = self._known.get(unix_s)
+        if known is None:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            known = self._known[unix_s] = self._computed(unix_s)
+        return known
+
+    def _computed(self, unix_s: float) -> dict[str, Value]:
         hour = (unix_s / _DAY_S + self._site.longitude_deg / 360) * 2 * math.pi
         warmth = -math.cos(hour - math.radians(30))  # warmest two hours after noon
         temperature, humidity, pressure, wind, cloud = (self._wave(i, unix_s) for i in range(5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ S = TypeVar("S")
 Status = Mapping[str, Any]
 
 
+@functools.lru_cache(maxsize=128)  # a sensor is read less often than it is asked
 def time_of(iso: str) -> Time:
     """Turn an answer's time into an astropy Time."""
     return Time(unix_s(iso), format="unix", scale="utc")
@@ -117,7 +119,11 @@ class Device(Generic[S]):
 
         :raises InstrumentError: if it can't be read
         """
-        return self._make_state(self.read(timeout_s))
+        status = self.read(timeout_s)
+        made = self._make_state(status)
+        if self._status is status:  # not read anew meanwhile
+            self._state = made
+        return made
 
     def command(self, action: str, operation: str, *values: Value) -> Command:
         """Make a command to this device.

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from astropy import units as u
-from astropy.time import Time
 
 from instruments.clock import Clock
 from instruments.instrument import DEADLINE_S
@@ -64,11 +63,9 @@ class PyrosPlc(Plc):
 
 
 def _state(name: str, status: Status) -> PlcState:
-    times: dict[str, Time] = {}
     readings: dict[str, Any] = {}
     for key in (*_UNITS, *_CONTACTS):
-        iso, value = status[key]["time"], status[key]["value"]
-        time = times.setdefault(iso, time_of(iso)) if iso not in times else times[iso]
+        value, time = status[key]["value"], time_of(status[key]["time"])
         if key in _UNITS:
             readings[key] = Reading(float(value), _UNITS[key], time, name)
         else:

@@ -14,6 +14,7 @@ from pyros_kernel.agents.restart import RestartPolicy
 from pyros_kernel.agents.roll import roll, view_of
 from pyros_kernel.agents.sender import Sender
 from pyros_kernel.agents.supervision import Incident, Supervision
+from pyros_kernel.beat import to_next
 from pyros_kernel.snapshot import AgentView
 
 logger = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ class AgentHost:
                 self._supervision.look(name, agent)
 
     def _mind(self) -> None:
-        while not self._closing.wait(self._look_s):
+        while not self._closing.wait(to_next(self._look_s)):
             try:
                 self.look(at_watcher=True)
             except Exception:  # nobody else would bring the Watcher back

@@ -31,7 +31,7 @@ from pyros_kernel.tasks.pointing import start_slew
 logger = logging.getLogger(__name__)
 
 _HERE: dict[Address, Majordome] = {}  # those of this process, by where they listen
-_PROGRESS_REAL_S, _PROGRESS_AT_REST_REAL_S = 0.5, 10.0  # at rest only its time changes
+_PROGRESS_REAL_S, _PROGRESS_AT_REST_REAL_S = 1.0, 10.0  # at rest only its time changes
 _AWAY_REAL_S = 10.0  # an interrupted sequence ends within a read-out
 _END_REAL_S = 120.0  # parking and closing at shutdown may take this long
 

@@ -16,6 +16,7 @@ from pyros_kernel.agents.course import Course
 from pyros_kernel.agents.enclosure import Enclosure
 from pyros_kernel.agents.night_record import NightRecord
 from pyros_kernel.agents.wishes import Wishes
+from pyros_kernel.beat import to_next
 from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.recipes.of_night import take_calibrations
 from pyros_kernel.services import Services
@@ -95,7 +96,7 @@ class NightMachine:
                 self._close_if_unsafe()
                 self._stopping.wait(_AFTER_DEFECT_REAL_S)
             at_rest = self.status in (NightStatus.CLOSED, NightStatus.DONE) and not self.wishes.observe
-            self.wake.wait(_REST_REAL_S if at_rest else _STEP_REAL_S)
+            self.wake.wait(to_next(_REST_REAL_S) if at_rest else _STEP_REAL_S)
             self.wake.clear()
         self._go_down()
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 
 from pyros_kernel.agents.identity import Identity
+from pyros_kernel.beat import to_next
 
 
 class Periodic:
-    """Call a function at once and then every period, until ``stopping`` is set.
+    """Call a function at once and then at each beat of a period (:mod:`pyros_kernel.beat`), until ``stopping`` is set.
 
     :param identity: the agent it works for
-    :param seconds_real: period in real seconds; a longer call delays the next, none is made up for
+    :param seconds_real: period in real seconds; a beat that a longer call misses is not made up for
     :param failed: is told of each exception
     :raises ValueError: if the period is not positive
     """
@@ -51,7 +51,6 @@ class Periodic:
 
     def _run(self) -> None:
         self._identity.assume()
-        due = time.monotonic()
         while not self._stopping.is_set():
             try:
                 self._function()
@@ -60,5 +59,4 @@ class Periodic:
                     return
                 self._logger.exception("%s failed; again in %g s", self._name, self._period_s)
                 self._failed(error)
-            due = max(due + self._period_s, time.monotonic())
-            self._stopping.wait(due - time.monotonic())
+            self._stopping.wait(to_next(self._period_s))

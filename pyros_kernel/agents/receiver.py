@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -14,8 +15,9 @@ import zmq
 from pyros_kernel.agents.config import Address
 from pyros_kernel.agents.message import BadMessage, Message, Reply
 from pyros_kernel.agents.transport import Listener
+from pyros_kernel.beat import to_next
 
-_TICK_MS = 1000
+_TICK_S = 1.0
 _AT_ONCE = 100  # messages taken between two looks at the clock
 
 
@@ -81,7 +83,7 @@ class Receiver:
 
     def _once(self, poller: zmq.Poller, listener: zmq.Socket[Any]) -> None:
         try:
-            for ready, _ in poller.poll(_TICK_MS):
+            for ready, _ in poller.poll(math.ceil(1000 * to_next(_TICK_S))):
                 if ready is listener:
                     self._take(listener)
             self._tick()

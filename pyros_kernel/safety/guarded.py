@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from pyros_kernel.beat import to_next
 from pyros_kernel.clock import Clock
 from pyros_kernel.safety.guardian.ear import connect
 from pyros_kernel.safety.guardian.guardian import BROKEN
@@ -145,7 +146,7 @@ class Guarded:
 
     def _beat(self) -> None:
         (pause_s, longest_s), deaf = _RESTART_REAL_S, 0
-        while not self._ending.wait(_BEAT_REAL_S):
+        while not self._ending.wait(to_next(_BEAT_REAL_S)):
             try:
                 self._exchange("HEARTBEAT" if self._link is not None else "HELLO " + self._who)
             except (OSError, ValueError) as error:

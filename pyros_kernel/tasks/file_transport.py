@@ -30,7 +30,7 @@ SCHEME = "pyros"
 TRANSPORT_ALIASES[SCHEME] = "pyros_kernel.tasks.file_transport:Transport"
 
 _LOOK_REAL_S = 2.0  # arrivals are told at once; this finds what a network file system doesn't tell
-_RECOVER_REAL_S = 2.0
+_RECOVER_REAL_S = 10.0  # who starts looks at once; a message that waits longer is sent again by its task's row
 
 _open: weakref.WeakSet[Transport] = weakref.WeakSet()
 
@@ -200,9 +200,9 @@ class Transport(VirtualTransport):
                 self.cycle.get(self._deliver, timeout=timeout)
             except Empty:
                 left = _LOOK_REAL_S if deadline is None else min(_LOOK_REAL_S, deadline - time.monotonic())
-                if left <= 0:
-                    raise TimeoutError from None
-                self.arrivals.wait(left)
+                came = left > 0 and self.arrivals.wait(left)
+                if not came and deadline is not None and time.monotonic() >= deadline:
+                    raise TimeoutError from None  # whoever asks again looks anew
             else:
                 return
 

@@ -22,7 +22,7 @@ from pyros_kernel.tasks import place
 from pyros_kernel.tasks.application import app
 from pyros_kernel.tasks.children import adopt_orphans, childless, ended
 from pyros_kernel.tasks.queues import queues_of
-from pyros_kernel.tasks.sweep import PAUSE_REAL_S, send_periodic, sweep
+from pyros_kernel.tasks.sweep import PAUSE_REAL_S, Periodic, sweep
 from pyros_kernel.tasks.worker import END_REAL_S, TAKEN, serve
 
 logger = logging.getLogger(__name__)
@@ -200,13 +200,14 @@ class Host:
 
 
 def _keep_sweeping(queues: list[str], life: int) -> NoReturn:
+    periodic = Periodic(app, queues)
     while True:
         readable, _, _ = select.select([life], [], [], PAUSE_REAL_S)
         if readable:
             os._exit(0)
         try:
             sweep(app)
-            send_periodic(app, queues)
+            periodic.send()
         except Exception:  # a database or a broker that is away comes back; the log has it
             logger.exception("looking after the tasks failed")
 

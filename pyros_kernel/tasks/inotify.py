@@ -37,12 +37,13 @@ class Arrivals:
         """Count a directory as not watched: it was removed."""
         self._watched.discard(directory)
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait for an arrival or a wake-up, at most ``timeout_s`` real seconds."""
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for an arrival or a wake-up, at most ``timeout_s`` real seconds; tell whether any came."""
         ready, _, _ = select.select([self._file, self._wake], [], [], timeout_s)
         for file, size in ((self._file, 65536), (self._wake, 8)):
             if file in ready:
                 os.read(file, size)
+        return bool(ready)
 
     def wake(self) -> None:
         """End a wait, from any thread."""

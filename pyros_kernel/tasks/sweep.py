@@ -40,20 +40,34 @@ def sweep(app: PyrosCelery) -> None:
                 app.publish_again(uuid)
 
 
-def send_periodic(app: PyrosCelery, queues: Iterable[str]) -> None:
-    """Send the periodic tasks of some queues that are due, unless one still waits or runs."""
-    for name, task in app.tasks.items():
-        every_s = getattr(task, "every_s", 0.0)
-        if not every_s or task.goes_to not in queues:
-            continue
+class Periodic:
+    """The periodic tasks of some queues, sent when they are due."""
 
-        def of_this_name(query: Any, name: str = name) -> Any:
-            return query.where(Task.name == name)
+    def __init__(self, app: PyrosCelery, queues: Iterable[str]) -> None:
+        self._tasks = [
+            task for task in app.tasks.values() if getattr(task, "every_s", 0.0) and task.goes_to in set(queues)
+        ]
+        self._sent: dict[str, datetime] = {}  # as the table has it
 
-        last = ledger.choose(also=of_this_name, limit=1)
-        if last and (last[0].state not in ledger.FINAL or ledger.now() - last[0].sent < timedelta(seconds=every_s)):
-            continue
-        task.apply_async(expires=every_s)
+    def send(self) -> None:
+        """Send those that are due, unless one still waits or runs."""
+        for task in self._tasks:
+            due = timedelta(seconds=task.every_s)
+            if task.name in self._sent and ledger.now() - self._sent[task.name] < due:
+                continue
+            last = _last(task.name)
+            if last is not None:
+                self._sent[task.name] = last.sent
+                if last.state not in ledger.FINAL or ledger.now() - last.sent < due:
+                    continue
+            task.apply_async(expires=task.every_s)
+
+
+def _last(name: str) -> Task | None:
+    def of_this_name(query: Any) -> Any:
+        return query.where(Task.name == name)
+
+    return next(iter(ledger.choose(also=of_this_name, limit=1)), None)
 
 
 def _overdue(rows: list[Task], now: datetime) -> list[Task]:

@@ -18,6 +18,7 @@ from celery.worker import state
 from pyros_kernel.tasks import file_transport, place
 from pyros_kernel.tasks.abort import ABORT
 from pyros_kernel.tasks.application import app
+from pyros_kernel.tasks.pool import RestingPool
 from pyros_kernel.tasks.queue_lock import QueueLock
 
 TAKEN = 75  # exit status: another worker serves the queue (EX_TEMPFAIL)
@@ -46,7 +47,7 @@ def serve(queue: str, ready: int, life: int) -> NoReturn:
     worker = app.Worker(
         queues=[queue],
         concurrency=1,
-        pool="prefork",
+        pool=RestingPool,
         loglevel="INFO",
         hostname=f"{queue}@{os.uname().nodename}",
         without_gossip=True,

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyros_kernel.beat import to_next
 from pyros_kernel.safety.guardian.campaign import Campaign, Facts
 from pyros_kernel.safety.guardian.devices import Hands
 from pyros_kernel.safety.guardian.ear import Ear
@@ -22,9 +23,11 @@ from pyros_kernel.safety.verdict import Reason, Verdict, judged
 
 BROKEN = "safety.json"  # which rules were broken lately: read at each start, so that it shortens no delay
 _LOOK_REAL_S = (0.2, 0.5)
+_LOOK_AT_REST_REAL_S = 1.0  # closed and parked there is nothing to close: what opens is seen soon enough
 _KERNEL_FIRST_REAL_S = 0.5  # the kernel ends its sequence in order if it can; no longer than this is waited for it
 _WATCHDOG_S = (60.0, 10.0)  # the dome closes by itself after so long: observatory seconds, but not fewer real ones
 _GONE_REAL_S = 5.0
+_FEED_AT_REST_REAL_S = 5.0  # half of the shortest that the watchdog waits
 _DAY_DEG = 1.0
 _BY_DAY_REAL_S = 5.0
 
@@ -66,13 +69,13 @@ class Guardian:
         self._judge = Judge(read_rules(), self._times.now_s, self._times.steady_s, self._times.speed)
         self._judge.remember(_read_broken(duty.data / BROKEN))
         self._opinions: list[Reason] = []
-        self._broken_kept_s = 0.0
+        self._broken_kept_s, self._broken_kept = 0.0, ""
         self._campaign: Campaign | None = None
         self._facts = Facts()
         self._unsafe_since_s: float | None = None
         self._closed_since_s: float | None = None
         self._bare_since_s: float | None = None  # since when it stands open or unparked under the Sun
-        self._said, self._armed = "", False
+        self._said, self._armed, self._fed_s = "", False, 0.0
         self._seen_open = False  # since it was last confirmed closed
         self.asked_to_end = False
         self._ear = Ear(duty.data, self._answer)
@@ -82,16 +85,21 @@ class Guardian:
         self._write("started", speed=self._times.speed, devices=dict(self._duty.addresses))
         shortest, longest = _LOOK_REAL_S
         period_s = min(max(1.0 / self._times.speed, shortest), longest)
+        period_at_rest_s = max(period_s, min(1.0 / self._times.speed, _LOOK_AT_REST_REAL_S))
         while not self._ended():
             self.look()
             self._feed_watchdog()
-            self._ear.listen(period_s)
+            self._ear.listen(to_next(period_at_rest_s if self._at_rest else period_s))
         if self._ear.word != "RELIEVE":
             self._hands.tell_dome("SET WATCHDOG 0")
         self._keep_broken(urgent=True)
         self._ear.close()
         self._hands.close()
         self._journal.close()
+
+    @property
+    def _at_rest(self) -> bool:
+        return self._campaign is None and self._facts.closed and self._facts.motion == "parked"
 
     def look(self) -> None:
         """Look once, and do what is to be done."""
@@ -117,6 +125,9 @@ class Guardian:
             self._close(self._campaign.why, False, now_s)  # what was begun is brought to its end
 
     def _feed_watchdog(self) -> None:
+        if self._at_rest and time.monotonic() - self._fed_s < _FEED_AT_REST_REAL_S:
+            return
+        self._fed_s = time.monotonic()
         # A controller that was away may have started anew, and knows of no watchdog then.
         self._armed = self._armed and self._hands.tell_dome("DO WATCHDOG")
         if not self._armed:
@@ -221,10 +232,13 @@ class Guardian:
             self._broken_kept_s = time.monotonic()
             path = self._duty.data / BROKEN
             text = json.dumps({key: round(when, 3) for key, when in self._judge.broken().items()})
+            if text == self._broken_kept:
+                return
             with contextlib.suppress(OSError):  # a full disk must not stop it; the next second tries again
                 part = path.with_suffix(".part")
                 part.write_text(text, encoding="utf-8")
                 part.replace(path)
+                self._broken_kept = text
 
     def _write(self, what: str, **more: object) -> None:
         self._journal.write(what, self._times.now_s(), **more)
