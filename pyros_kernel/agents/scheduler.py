@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from pyros_kernel.agents.agent import Agent
@@ -13,6 +13,7 @@ from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.sender import Sender
 from pyros_kernel.scheduling.tonight import Happened
 from pyros_kernel.signs import sign
+from pyros_kernel.store.patience import patiently
 from pyros_kernel.tasks.scheduling import (
     STABILITY,
     SchedulingServices,
@@ -22,6 +23,8 @@ from pyros_kernel.tasks.scheduling import (
 )
 
 logger = logging.getLogger(__name__)
+
+_AWAY_REAL_S = 60.0  # so long it waits for a store: less than what looks like a hang
 
 
 class NightServices(SchedulingServices, Protocol):
@@ -61,11 +64,17 @@ class Scheduler(Agent):
         start_s = max(now_s, float(asked.get("start_unix_s", now_s)))  # it may have waited for its turn
         reason = str(asked.get("reason", f"asked by {message.sender}"))
         if asked.get("anew"):
-            self._tell(schedule_night(night_id, start_s, reason, services=self._services, stop=self._over))
+            self._tell(
+                self._patiently(
+                    lambda: schedule_night(night_id, start_s, reason, services=self._services, stop=self._over)
+                )
+            )
             return
-        happened = Happened(_id(asked, "alert"), _id(asked, "pinned"))
-        schedule_id = reschedule_night(
-            night_id, start_s, reason, services=self._services, happened=happened, taken_id=_id(asked, "taken")
+        happened, taken_id = Happened(_id(asked, "alert"), _id(asked, "pinned")), _id(asked, "taken")
+        schedule_id = self._patiently(
+            lambda: reschedule_night(
+                night_id, start_s, reason, services=self._services, happened=happened, taken_id=taken_id
+            )
         )
         self._tell(schedule_id)
         if not self._wanted() and not asked.get("soon"):
@@ -76,6 +85,10 @@ class Scheduler(Agent):
             )
             if better_id != schedule_id:
                 self._tell(better_id)
+
+    def _patiently(self, make: Callable[[], int]) -> int:
+        """Make a schedule though the store is away for a while: whoever asked would wait for it in vain."""
+        return patiently("a schedule", make, self.stopping, _AWAY_REAL_S)
 
     def _over(self) -> bool:
         sign()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.exc import NoResultFound
+from sqlalchemy.exc import NoResultFound, OperationalError
+from sqlalchemy.orm import Session
 
 from pyros_kernel.agents import Agent, AgentConfig, Message, Sender
 from pyros_kernel.agents.scheduler import Scheduler
@@ -260,6 +262,32 @@ def test_the_scheduler_goes_on_without_a_majordome_and_after_nonsense(
         assert scheduler.status()["errors"] == 1
     finally:
         _stop(scheduler)
+
+
+def test_a_schedule_that_was_asked_for_is_made_once_the_store_is_back(
+    services: Services, config: AgentConfig, until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sequence, session, tries = services.add("asked"), services.store.session, list[int]()
+
+    @contextmanager
+    def at_first_away(*, read_only: bool = False) -> Generator[Session]:
+        tries.append(len(tries))
+        if len(tries) < 3:
+            raise OperationalError("SELECT", {}, OSError("server closed the connection"))
+        with session(read_only=read_only) as there:
+            yield there
+
+    monkeypatch.setattr(services.store, "session", at_first_away)
+    majordome, scheduler = Majordome(), Scheduler(services)
+    majordome.start()
+    scheduler.start()
+    try:
+        Sender.send_to(Agent.SCHEDULER, "Schedule")
+        assert majordome.heard.wait(10)
+        assert scheduler.status()["errors"] == 0
+    finally:
+        _stop(scheduler, majordome)
+    assert services.status(sequence)[0] is PLANNED
 
 
 def test_a_request_of_all_or_nothing_is_left_out_when_one_of_it_has_no_place(services: Services) -> None:
