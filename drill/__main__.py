@@ -58,7 +58,11 @@ def run(wanted: Mapping[str, Part], seed: int) -> list[Measured]:
             directory = Path(name) / part
             directory.mkdir()
             began, busy = datetime.now(UTC), os.getloadavg()[0]
-            rows = drill(directory, random.Random(f"{seed} {part}"))
+            try:
+                rows = drill(directory, random.Random(f"{seed} {part}"))
+            except Exception as error:  # the other parts are still worth their hour
+                logging.getLogger(__name__).exception("%s: the drill itself failed", part)
+                rows = [Measured(f"{part}: the drill itself failed", violations=[f"{type(error).__name__}: {error}"])]
             found += rows
             took_s = (datetime.now(UTC) - began).total_seconds()
             _tell(f"{part}, {began:%Y-%m-%d %H:%M} UTC, {took_s:.0f} s, load {busy:.1f} → {os.getloadavg()[0]:.1f}")

@@ -57,7 +57,7 @@ def disconnected_night(directory: Path, dice: random.Random, speed: float = 30.0
         did = taken["sequences"]
         ended.seen = f"{did['executed']} executed, {did['failed']} failed, {taken['images']['total']} images"
         ended.violations += [
-            f"{one['name']} failed: {one['reason']}" for one in did["all"] if one["outcome"] == "failed"
+            f"{one['name']} failed: {one['reason']}" for one in did["all"] if one["status"] == "failed"
         ]
         frames.violations += lost_or_twice(directory, obs.store)
         frames.violations += [f"{frame} is lost" for frame in Frames.missing(directory, obs.store)]

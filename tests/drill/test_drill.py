@@ -28,6 +28,19 @@ def test_a_killed_night_goes_on_and_has_lost_nothing(tmp_path: Path) -> None:
     assert all(measured.held for measured in others), table(others)
 
 
+def test_a_part_that_fails_itself_is_told_and_the_others_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(directory: Path, dice: random.Random) -> list[Measured]:
+        raise KeyError("outcome")
+
+    def whole(directory: Path, dice: random.Random) -> list[Measured]:
+        return [Measured("whole", runs=1)]
+
+    first, second = run({"broken": broken, "whole": whole}, seed=0)
+    assert not first.held and first.violations == ["KeyError: 'outcome'"]
+    assert second.held
+    assert "broken: the drill itself failed" in capsys.readouterr().out
+
+
 def test_the_table_names_what_was_not_held() -> None:
     held = Measured("one", 2.0, [0.5, 1.5], runs=2)
     late = Measured("two", 2.0, [0.5, 2.5], runs=2)
