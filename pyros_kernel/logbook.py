@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -16,6 +18,37 @@ from pyros_kernel.store import AgentLog, Store
 _LOGGERS = ("pyros_kernel", "instruments")
 _LAST = 300
 _UNSAVED = 2000  # lines kept for the store while it can't be written; the file has them all
+
+
+class LogFile(RotatingFileHandler):
+    """A file that misses lines while it can't be written, and says how many once it can.
+
+    A full disk is told by whoever needs its room; a traceback for each line would only hide that in a notebook.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=10_000_000, backupCount=5, encoding="utf-8", delay=True)
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        self._missed = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line; never raises."""
+        missed = self._missed
+        super().emit(record)
+        if missed and missed == self._missed:
+            self._missed, text = 0, "%d lines are missing above: the file could not be written"
+            super().emit(logging.LogRecord(__name__, logging.WARNING, __file__, 0, text, (missed,), None))
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Count a line that could not be written; any other error is a defect, and told as such."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+            return
+        self._missed += 1
+        stream, self.stream = self.stream, None  # opened again for the next line
+        if stream is not None:
+            with suppress(OSError):  # what it still holds is the line that is counted
+                stream.close()
 
 
 class Logbook(logging.Handler):
@@ -32,8 +65,7 @@ class Logbook(logging.Handler):
         self._guard = threading.Lock()
         self.defects: deque[str] = deque(maxlen=50)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = RotatingFileHandler(path, maxBytes=10_000_000, backupCount=5, encoding="utf-8", delay=True)
-        self._file.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        self._file = LogFile(path)
         self._levels: dict[str, int] = {}
 
     def open(self) -> None:
