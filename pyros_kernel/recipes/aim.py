@@ -48,8 +48,7 @@ class Aim:
             try:
                 if why := why_not_up(target, core.services, self.limits):
                     raise Refused(why)
-                slew, core.slew = core.slew, None
-                point(target.coord, core.services, attempt, slew)
+                point(target.coord, core.services, attempt, core.take_slew(target, attempt))
             except STOPPED as stopped:
                 core.ledger.end(name, StepStatus.INTERRUPTED, str(stopped))
                 core.interrupted(attempt, str(stopped))

@@ -14,9 +14,11 @@ from pyros_kernel.cancellation import Cancellation, WorkCancelled
 from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted, Refused
 from pyros_kernel.recipes.ledger import Ledger
 from pyros_kernel.recipes.loan import Loan
+from pyros_kernel.recipes.target import Target
 from pyros_kernel.services import Services
 from pyros_kernel.store import RecipeStatus, StoreError
 from pyros_kernel.tasks.exposing import Shot
+from pyros_kernel.tasks.waiting import wait_or_leave
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ class Core:
 
     :param rehearsing: note refusals and go on, so that all of them are found
     :param analysis: where images are analysed; in a thread of the run's own if left out, which it waits for at its end
-    :param slew: to the place where the recipe points first, if it is under way already
+    :param slew: one that is under way already, to ``heading`` once that is known
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Core:
         self.analysis = analysis or ThreadPoolExecutor(1, thread_name_prefix="pyros-recipe-analysis")
         self._waits_for_analyses = analysis is None
         self.held = ""
+        self.heading: Target | None = None
         self.picture = ""  # SVG, of the run's handle
         self.expected, self.lasts_s, self.finished = 0, 0.0, 0
         self.began_s = services.clock.unix_s()
@@ -81,6 +84,19 @@ class Core:
     def log(self) -> tuple[tuple[float, str], ...]:
         """Give the run's last lines: observatory time, text."""
         return tuple(self._log)
+
+    def take_slew(self, target: Target, attempt: Cancellation) -> Operation[TelescopeState] | None:
+        """Give the slew that is under way, if it goes to a target; one that goes beside it is let arrive first.
+
+        :raises WorkCancelled: if the attempt was ended meanwhile
+        """
+        slew, self.slew = self.slew, None
+        if slew is None or self.heading is None:
+            return slew
+        if (self.heading.ra_deg, self.heading.dec_deg) == (target.ra_deg, target.dec_deg):
+            return slew
+        wait_or_leave(slew, self.services.clock, attempt)
+        return None
 
     # ------------------------------------------------------------------ from outside
 

@@ -72,6 +72,10 @@ class Steps:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{core.name}_{core.ledger.run_id}_{name}.svg").write_text(svg, encoding="utf-8")
 
+    def head_for(self, target: Target) -> None:
+        """Say where the slew goes that was under way when the recipe began: its first field may lie beside it."""
+        self._core.heading = target
+
     def ready(self) -> None:
         """Wait until a step could begin, with the telescope where this part needs it; each step does so by itself."""
         self._ready()

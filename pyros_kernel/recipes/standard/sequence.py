@@ -192,6 +192,7 @@ def _by_recipe(steps: Steps, begun: _Begun) -> dict[str, Any]:
     chosen, given = recipe_for(asked)
     read = chosen.read(given, services.store)
     steps.note(_ASKED, lambda: _told(begun.rows))
+    steps.head_for(asked.target)
     camera = services.devices.cameras.get(Channel.VIS)
     if "target" in given and camera is not None and not begun.at_once and chosen is not autofocus:
         first = next(iter(asked.albums.get(Channel.VIS, ())), None)

@@ -14,10 +14,8 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.table import QTable
 from astropy.time import Time
 from astropy.wcs import WCS
-from astropy_healpix import HEALPix
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -50,6 +48,7 @@ from pyros_kernel.recipes.standard.pointing_run import spread
 from pyros_kernel.recipes.standard.tiles import tiles_of_circle, tiles_of_map
 from pyros_kernel.store import Alert, AlertStatus, Image
 from pyros_kernel.tasks import exposing
+from tests.pyros_kernel.recipes.sky_map import sky_map
 from tests.waiting import status, until
 
 M31 = SkyCoord(10.6847, 41.2688, unit="deg")
@@ -233,24 +232,8 @@ def test_twilight_flats_wait_for_their_light_and_follow_it(tmp_path: Path) -> No
     obs.check()
 
 
-def _sky_map(path: Path, centre: SkyCoord, sigma_deg: float) -> Path:
-    """Write a multi-order map: a round spot, in fine cells where it is dense and coarse ones elsewhere."""
-    uniq, density = [], []
-    for level, keep in ((5, lambda d: d > 6 * sigma_deg), (8, lambda d: d <= 6 * sigma_deg)):
-        healpix = HEALPix(2**level, order="nested", frame="icrs")
-        cells = np.arange(healpix.npix)
-        coarse = HEALPix(32, order="nested", frame="icrs").healpix_to_skycoord(cells >> 2 * (level - 5))
-        mine = cells[keep(coarse.separation(centre).deg)]
-        away = healpix.healpix_to_skycoord(mine).separation(centre).deg
-        uniq.append(mine + 4 ** (level + 1))
-        density.append(np.exp(-0.5 * (away / sigma_deg) ** 2) / (2 * math.pi * math.radians(sigma_deg) ** 2))
-    table = QTable({"UNIQ": np.concatenate(uniq), "PROBDENSITY": np.concatenate(density) / u.sr})
-    table.write(path, format="fits")
-    return path
-
-
 def test_the_best_fields_of_a_sky_map_are_observed_first(obs: Observatory, tmp_path: Path) -> None:
-    path = _sky_map(tmp_path / "map.fits", M31, 1.0)
+    path = sky_map(tmp_path / "map.fits", M31, 1.0)
     run = follow_alert.start(obs, skymap=str(path), most=3, exposure="10 s", nir_filter="")
     result = run.wait(40)
     chances = [tile["probability"] for tile in result["tiles"]]
@@ -258,7 +241,7 @@ def test_the_best_fields_of_a_sky_map_are_observed_first(obs: Observatory, tmp_p
     seen = [pointing(h) for h in headers(obs, [t["images"][0] for t in result["tiles"]])]
     assert len(seen) == 3 and max(s.separation(M31).deg for s in seen) < 0.5
     with pytest.raises(Refused, match="none of the fields is up now"):
-        south = _sky_map(tmp_path / "south.fits", SkyCoord(100, -80, unit="deg"), 1.0)
+        south = sky_map(tmp_path / "south.fits", SkyCoord(100, -80, unit="deg"), 1.0)
         follow_alert.start(obs, skymap=str(south), most=2, exposure="10 s").wait(20)
     (tmp_path / "no.fits").write_bytes(b"no map")
     with pytest.raises(BadArgument, match="no multi-order sky map"):
@@ -266,7 +249,7 @@ def test_the_best_fields_of_a_sky_map_are_observed_first(obs: Observatory, tmp_p
 
 
 def test_the_fields_of_a_sky_map_hold_what_they_say(tmp_path: Path) -> None:
-    path = _sky_map(tmp_path / "map.fits", SkyCoord(359.5, 62.0, unit="deg"), 2.0)
+    path = sky_map(tmp_path / "map.fits", SkyCoord(359.5, 62.0, unit="deg"), 2.0)
     tiles = tiles_of_map(path, 1.0, 30)
     sigma_sr = 2 * math.pi * math.radians(2.0) ** 2
     for tile in tiles[:10]:
