@@ -115,6 +115,19 @@ def test_clicks_and_choices_reach_the_kernel(panels: Any, page: Any) -> None:
     expect(panel(page, "Schedule").locator(".pyros-why")).to_contain_text("08:10–09:20 UTC")
 
 
+def test_an_alert_is_asked_what_it_would_do_now_and_an_archived_one_replayed(panels: Any, page: Any) -> None:
+    desk = panel(page, "Alerts").locator(".pyros-desk")
+    desk.get_by_role("button", name="What would it do now?").click()
+    expect(desk.get_by_role("status")).to_contain_text("would now be: observed at once")
+    expect(desk.get_by_role("status")).to_contain_text("strategy <GRB> wants it")
+    desk.get_by_label("File", exact=True).fill("archive/2022-09.tar.bz2")
+    desk.get_by_label("At (UTC)").fill("2022-09-30T09:12:25")
+    desk.get_by_role("button", name="Replay").click()
+    expect(desk.get_by_role("status")).to_contain_text("2022-09.tar.bz2: replayed at 2022-09-30T09:12:25")
+    asked = ("explain", "alerts/2026-11-23/swift.xml"), ("replay", "archive/2022-09.tar.bz2", "2022-09-30T09:12:25")
+    assert panels.execute("print(tuple(o.commands))") == str(asked)
+
+
 def test_a_sequence_without_a_place_is_drawn_with_what_it_needs(panels: Any, page: Any) -> None:
     schedule = panel(page, "Schedule")
     schedule.locator("select").select_option(label="Vega field · not placed")
