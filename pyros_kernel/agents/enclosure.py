@@ -47,6 +47,31 @@ class Enclosure:
             return False
         return state is not None and state.shutter.value in (Shutter.CLOSED, Shutter.CLOSING)
 
+    @property
+    def opened(self) -> bool:
+        """Whether the dome is open and the telescope not parked, read now."""
+        try:
+            parked = self._services.devices.telescope.state().motion.value is Motion.PARKED
+        except (InstrumentError, Missing):
+            return False
+        return not parked and self.shutter is Shutter.OPEN
+
+    @property
+    def undone(self) -> str:
+        """What somebody else did to a dome and a telescope that were opened; empty if nothing is known of it."""
+        if self.shut:
+            return "somebody closed the dome: it is opened again"
+        try:
+            telescope = self._services.devices.telescope
+            last = telescope.last_state
+            # Read anew only then: the last reading may be older than its unparking.
+            if last is not None and last.motion.value is Motion.PARKED:
+                parked = telescope.state().motion.value is Motion.PARKED
+                return "somebody parked the telescope: it is unparked again" if parked else ""
+        except (InstrumentError, Missing):  # whoever waits for a missing telescope is not this
+            return ""
+        return ""
+
     def open_up(self) -> str:
         """Open the dome and unpark the telescope.
 
@@ -54,12 +79,13 @@ class Enclosure:
         """
         devices = self._services.devices
         try:
-            opening = devices.dome.open()
-            unsafe = self._watch(opening, lambda: "" if (v := self._services.safety.verdict()).safe else str(v))
-            if unsafe:
-                return unsafe
             if self.shutter is not Shutter.OPEN:
-                return f"the dome says {self.shutter} after opening"
+                opening = devices.dome.open()
+                unsafe = self._watch(opening, lambda: "" if (v := self._services.safety.verdict()).safe else str(v))
+                if unsafe:
+                    return unsafe
+                if self.shutter is not Shutter.OPEN:
+                    return f"the dome says {self.shutter} after opening"
             if devices.telescope.state().motion.value is Motion.PARKED:
                 devices.telescope.unpark()
         except (InstrumentError, OperationAborted, Missing, Unsafe) as error:

@@ -192,9 +192,9 @@ class NightMachine:
                 self.course.let_go(hold)  # its last words to the store must not hold up the closing
             self._become(NightStatus.PAUSED, hold)
             return
-        if self.enclosure.shut:
-            self.course.stop("the dome is not open any more")
-            self._become(NightStatus.PAUSED, "somebody closed the dome: it is opened again")
+        if undone := self.enclosure.undone:
+            self.course.stop(undone)
+            self._become(NightStatus.PAUSED, undone)
             return
         if (said := self.course.go_on()) is not None:
             self._say(said)
@@ -205,7 +205,7 @@ class NightMachine:
         self.course.look_at_pause()
         hold = self.hold()
         if not hold:
-            opened = self.enclosure.shutter is Shutter.OPEN
+            opened = self.enclosure.opened
             self._become(NightStatus.OBSERVING if opened else NightStatus.OPENING, "")
             if opened:
                 self.course.agenda.ask("observing goes on")

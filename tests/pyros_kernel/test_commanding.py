@@ -7,18 +7,19 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from instruments import Shutter
+from instruments import CameraActivity, Motion, NotConnected, Shutter
 from pyros_kernel import Observatory
 from pyros_kernel.lease import ControlLease, LeaseHeld, NotCommanding
 from pyros_kernel.lock import Held
 from pyros_kernel.observatory import Defects
 from pyros_kernel.recipes.standard.calibration import take_bias
 from pyros_kernel.safety.guardian.line import Line
-from pyros_kernel.store import Store
+from pyros_kernel.store import Channel, Store
 from tests.waiting import status, until
 
 
@@ -44,6 +45,40 @@ def test_a_dome_that_somebody_closed_ends_the_sequence_and_is_opened_again(obs: 
     until(lambda: any("somebody closed the dome" in line.text for line in obs.snapshot().log), "it is noticed")
     until(lambda: status(obs) == "observing" and shutter(obs) is Shutter.OPEN, "opened again")
     assert not [s for s in obs.snapshot().placed if s.status == "failed"]
+
+
+def test_a_telescope_that_somebody_parked_is_unparked_again(obs: Observatory) -> None:
+    camera = obs.services.devices.cameras[Channel.VIS]
+    until(lambda: camera.state().activity.value is CameraActivity.EXPOSING, "it exposes")
+    line = Line("telescope", obs.services.devices.members["telescope"].instrument.address, 2.0)
+    line.ask("DO", "PARK")
+    line.close()
+    until(lambda: any("somebody parked the telescope" in line.text for line in obs.snapshot().log), "it is noticed")
+    telescope = obs.services.devices.telescope
+    until(lambda: telescope.state().motion.value is Motion.TRACKING, "it tracks again")
+    until(lambda: any(s.status == "executing" for s in obs.snapshot().placed), "a sequence executes")
+    assert not [s for s in obs.snapshot().placed if s.status == "failed"]
+
+
+def test_a_link_that_is_cut_while_the_telescope_is_unparked_costs_no_sequence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Observatory(tmp_path, start="2022-09-30T08:00:00", speed=100, fixtures=("night_2022-09-29.json",)) as obs:
+        telescope = type(obs.services.devices.telescope)
+        unpark, cut = telescope.unpark, list[str]()
+
+        def cut_once(self: Any) -> None:
+            if not cut:
+                cut.append("TELESCOPE DO UNPARK")
+                raise NotConnected("telescope", cut[0], "the device closed the link")
+            unpark(self)
+
+        monkeypatch.setattr(telescope, "unpark", cut_once)
+        obs.observe()
+        until(lambda: any(s.status == "executing" for s in obs.snapshot().placed), "a sequence executes")
+        assert cut and shutter(obs) is Shutter.OPEN
+        assert obs.services.devices.telescope.state().motion.value is not Motion.PARKED
+        assert not [s for s in obs.snapshot().placed if s.status == "failed"]
 
 
 def test_a_guardian_that_is_killed_is_replaced_and_the_night_goes_on(obs: Observatory) -> None:
