@@ -57,8 +57,11 @@ def test_a_recipe_is_filled_in_started_paused_resumed_and_aborted(
     expect(status).to_contain_text(re.compile(r"[1-9]\d*% · .* left"))
     expect(run.get_by_role("progressbar")).to_be_visible()
     form.screenshot(path=pictures / "recipe-form.png")
-    assert contrast(page, f"{HERE} .pyros-recipe-form")[1] == []
-    assert contrast(page, f"{HERE} .pyros-run")[1] == []
+    for theme in ("Dark", "Dark High Contrast", "Light"):
+        lab.command("apputils:change-theme", {"theme": f"JupyterLab {theme}"})
+        page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=f"JupyterLab {theme}")
+        assert contrast(page, f"{HERE} .pyros-recipe-form")[1] == [], theme
+        assert contrast(page, f"{HERE} .pyros-run")[1] == [], theme
     assert sticking_out(page, f"{HERE} .pyros-single") == []
 
     run.get_by_label("Reason").fill("a look at the sky")
