@@ -150,7 +150,9 @@ def focus_is_due(services: Services) -> str:
     age_s = now_s - last.ended.timestamp()
     if not 0 <= age_s < _LASTS_S:
         return f"it was found {age_s / 3600:.1f} h ago"
-    before, now = last.result.get("temperature_c"), _state(services.devices.focuser.state())["temperature_c"]
+    # As it was last read: the tube's temperature changes slowly, and the focuser's link may be cut just now.
+    read = services.devices.focuser.last_state
+    before, now = last.result.get("temperature_c"), None if read is None else _state(read)["temperature_c"]
     if before is not None and now is not None and abs(now - before) > _KELVIN:
         return f"the tube is {now - before:+.1f} K from when it was found"
     return ""

@@ -16,6 +16,7 @@ from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
 from pyros_kernel.recipes.visible import place_at
 from pyros_kernel.store import Channel
+from pyros_kernel.tasks.cuts import through_cuts
 
 
 @recipe(needs=Needs.SKY)
@@ -80,7 +81,8 @@ def spread(points: int, lowest_deg: float, highest_deg: float) -> list[tuple[flo
 
 
 def _difference(steps: Steps, target: Target) -> dict[str, float]:
-    position = steps.services.devices.telescope.state().position.value
+    telescope = steps.services.devices.telescope
+    position = through_cuts(telescope, telescope.state, steps.cancelled).position.value
     east, north = target.coord.spherical_offsets_to(position.icrs)
     return {
         "east_arcsec": float(east.to_value(u.arcsec)),
