@@ -23,6 +23,7 @@ from pyros_kernel.services import Services
 from pyros_kernel.signs import Signs, sign
 from pyros_kernel.store import Night, NightStatus
 from pyros_kernel.store.night import PAUSED_BY_HAND
+from pyros_kernel.store.outage import Outage
 from pyros_kernel.store.patience import AWAY, patiently
 from pyros_kernel.tasks.ending import end_night
 
@@ -53,6 +54,7 @@ class NightMachine:
         self._stopping = stopping
         self._calibration = Cancellation()
         self._record = NightRecord(services)
+        self._outage = Outage(logger, "the night's next step")
         self.status, self.reason = NightStatus.CLOSED, "the night's machine has not begun"
         self._begun = False
         self._signs: Signs | None = None
@@ -89,10 +91,14 @@ class NightMachine:
                     self._begin()
                 self._record.write()
                 self.step()
+                self._outage.over()
             except InstrumentError as error:
                 logger.error("night: %s", error)
-            except Exception:  # the night must go on, or at least close; the log has the defect
-                logger.exception("night: a step failed in state %s", self.status)
+            except Exception as error:  # the night must go on, or at least close; the log has the defect
+                if isinstance(error, AWAY):
+                    self._outage.lasts(error)
+                else:
+                    logger.exception("night: a step failed in state %s", self.status)
                 self._close_if_unsafe()
                 self._stopping.wait(_AFTER_DEFECT_REAL_S)
             at_rest = self.status in (NightStatus.CLOSED, NightStatus.DONE) and not self.wishes.observe

@@ -8,6 +8,7 @@ from collections import deque
 
 from pyros_kernel.services import Services
 from pyros_kernel.store import IllegalTransition, Night, NightStatus
+from pyros_kernel.store.outage import Outage
 from pyros_kernel.store.patience import AWAY
 
 logger = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class NightRecord:
         self._services = services
         self._unwritten: deque[tuple[NightStatus, str]] = deque()
         self._next_s = 0.0
+        self._outage = Outage(logger, "the night's state")
 
     def note(self, status: NightStatus, reason: str) -> None:
         """Write a state with its reason, and what waited before it; never raises because the store is away."""
@@ -38,7 +40,7 @@ class NightRecord:
             self.write_now()
         except AWAY as error:
             self._next_s = time.monotonic() + _AGAIN_REAL_S
-            logger.warning("the night's state is written down later, the store is away: %s", error)
+            self._outage.lasts(error)
 
     def write_now(self) -> None:
         """Write what waits.
@@ -53,4 +55,5 @@ class NightRecord:
             except IllegalTransition:  # what follows must not wait for it for ever
                 logger.exception("the store did not take that the night is %s", status)
             self._unwritten.popleft()
+            self._outage.over()
         self._next_s = 0.0

@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from pyros_kernel.agents.identity import Identity
 from pyros_kernel.beat import to_next
+from pyros_kernel.store.outage import Outage
+from pyros_kernel.store.patience import AWAY
 
 
 class Periodic:
@@ -33,6 +35,7 @@ class Periodic:
         self._identity, self._name, self._period_s = identity, name, seconds_real
         self._function, self._stopping, self._failed = function, stopping, failed
         self._logger = logging.getLogger(f"pyros_kernel.agents.{identity.name}")
+        self._outage = Outage(self._logger, name)
         self._thread = threading.Thread(target=self._run, name=f"pyros-{identity.name}-{name}", daemon=True)
 
     def start(self) -> None:
@@ -54,9 +57,13 @@ class Periodic:
         while not self._stopping.is_set():
             try:
                 self._function()
+                self._outage.over()
             except (Exception, SystemExit) as error:  # a helper that dies would leave its agent blind
                 if self._identity.abandoned.is_set():
                     return
-                self._logger.exception("%s failed; again in %g s", self._name, self._period_s)
+                if isinstance(error, AWAY):
+                    self._outage.lasts(error)
+                else:
+                    self._logger.exception("%s failed; again in %g s", self._name, self._period_s)
                 self._failed(error)
             self._stopping.wait(to_next(self._period_s))

@@ -37,6 +37,14 @@ def file_name(packet: Packet) -> str:
     return f"{readable}_{own}.{packet.suffix}"
 
 
+def map_path(path: str) -> str:
+    """Say where the sky map of a packet is kept, if it brought one: beside its file.
+
+    :param path: of the packet's file
+    """
+    return f"{os.path.splitext(path)[0]}.fits"  # noqa: PTH122
+
+
 def write_file(path: Path | str, content: bytes) -> None:
     """Write a file so that it is there, whole, or not at all, whenever the program ends.
 

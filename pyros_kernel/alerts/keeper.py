@@ -17,9 +17,10 @@ from typing import Any
 from sqlalchemy import Table, insert, select, update
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from pyros_kernel.alerts.files import sync_files, write_file
+from pyros_kernel.alerts.files import map_path, sync_files, write_file
 from pyros_kernel.alerts.journal import Journal
 from pyros_kernel.alerts.known import Known
+from pyros_kernel.alerts.notice import embedded_map
 from pyros_kernel.alerts.packet import Key, Packet
 from pyros_kernel.alerts.reading import read_packet
 from pyros_kernel.alerts.row import columns_of
@@ -209,6 +210,10 @@ class Keeper:
                 return 0
             for entry in batch:
                 path = f"{self._directory}/{entry.path}"  # a Path costs as much as the file
+                # Before the packet's own file, which tells a start that nothing of it is missing.
+                if entry.packet.suffix == "json" and (content := embedded_map(entry.packet.raw)):
+                    write_file(map_path(path), content)
+                    self._unsynced.append(map_path(path))
                 write_file(path, entry.packet.raw)
                 self._unsynced.append(path)
             self._insert([entry for entry in batch if not entry.has_row])

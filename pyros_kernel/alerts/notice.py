@@ -6,8 +6,10 @@ It becomes the same Packet as a VOEvent's, under an IVORN made of its own words.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import logging
 import math
 import re
 from collections.abc import Mapping
@@ -22,7 +24,10 @@ from pyros_kernel.alerts.stream_table import stream_of_notice
 from pyros_kernel.alerts.streams import Kind
 from pyros_kernel.alerts.tree import NotVoevent
 
+logger = logging.getLogger(__name__)
+
 MAX_BYTES = 4 << 20
+_FITS = b"SIMPLE  ="
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _SCHEMA_PATH = re.compile(r"/gcn/(?:notices/)?(.+?)(?:\.schema)?\.json$")
 _TESTS = {"test", "injection"}
@@ -84,6 +89,27 @@ def parse_notice(raw: bytes) -> Packet:
         skymap=_word(words, "healpix_url"),
         is_update=kind_word in {"update", "subsequent"},
     )
+
+
+def embedded_map(raw: bytes) -> bytes:
+    """Give the sky map (FITS) that a JSON notice brings along, in base64; empty if it brings none.
+
+    Sources: ``event.skymap`` of LIGO/Virgo/KAGRA's alerts, ``healpix_file`` of the unified schema.
+    """
+    words = _load(raw)
+    event = words.get("event")
+    given = cast(dict[str, Any], event).get("skymap") if isinstance(event, dict) else words.get("healpix_file")
+    if not isinstance(given, str) or not given:
+        return b""
+    try:
+        content = base64.b64decode(given)
+    except ValueError as error:
+        logger.warning("the sky map of a notice is not kept: it is no base64 (%s)", error)
+        return b""
+    if not content.startswith(_FITS):
+        logger.warning("the sky map of a notice is not kept: it is no FITS file")
+        return b""
+    return content
 
 
 def _load(raw: bytes) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from pyros_kernel.store import Strategy
 logger = logging.getLogger(__name__)
 
 WhyNot = Callable[[Packet], str]
+_UNPLACED = "nothing moves until another packet of the event brings one, or follow_alert is started with a sky map"
 _SOON_S = 86400.0  # clocks and time scales differ by less, and a rehearsed night may be some hours early
 
 
@@ -70,7 +71,9 @@ def gate(packet: Packet, now_s: float, roles: Collection[str] = ("observation",)
         return f"{packet.packet_type} is a test, whatever its role says"
     if packet.is_retraction:
         return "it is a retraction"
-    if problem := packet.position_problem or packet.time_problem:
+    if problem := packet.position_problem:
+        return problem if packet.kind is Kind.POINTING else f"{problem}: {_UNPLACED}"
+    if problem := packet.time_problem:
         return problem
     if packet.event_utc is not None and packet.event_utc.timestamp() - now_s > _SOON_S:
         return f"its time, {packet.event_utc:%Y-%m-%d %H:%M}, can't be: it is yet to come"

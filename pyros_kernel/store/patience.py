@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from pyros_kernel.store.errors import StoreClosed, StoreError
+from pyros_kernel.store.outage import Outage
 
 R = TypeVar("R")
 
@@ -46,9 +47,10 @@ def patiently(
     """
     end_s, (pause_s, longest_s) = time.monotonic() + longest_real_s, _PAUSE_REAL_S
     ending, hurries = ending or threading.Event(), False
+    outage = Outage(logger, what)
     while True:
         try:
-            return work()
+            done = work()
         except StoreClosed:
             raise
         except AWAY as error:
@@ -56,8 +58,10 @@ def patiently(
                 hurries, end_s = True, min(end_s, time.monotonic() + LAST_REAL_S)
             if time.monotonic() + pause_s > end_s:
                 raise
-            why = error.orig if isinstance(error, DBAPIError) else error  # without the statement and its values
-            logger.warning("%s has to wait, the store is away: %s", what, why)
+            outage.lasts(error)
+        else:
+            outage.over()
+            return done
         if hurries:
             time.sleep(pause_s)
         else:

@@ -9,6 +9,7 @@ from typing import Any
 from astropy import units as u
 from sqlalchemy import select
 
+from pyros_kernel.alerts.files import map_path
 from pyros_kernel.recipes.loan import Needs
 from pyros_kernel.recipes.registry import recipe
 from pyros_kernel.recipes.standard.frames import Degrees, Seconds
@@ -68,7 +69,8 @@ def follow_alert(
     """Cover an alert: its error circle from the centre outwards, or the best fields of its sky map.
 
     Where the circle needs more fields than there may be, those nearest to its centre are taken.  Fields of a sky map
-    that are not up when their turn comes are left for the end, and then left out.
+    that are not up when their turn comes are left for the end, and then left out.  Of an alert without a position the
+    sky map is taken that its notice brought along.
 
     :param alert: its number in the store; may be left out with a sky map
     :param skymap: path of a multi-order HEALPix map (FITS), under the data directory if it is not absolute, instead of
@@ -88,6 +90,8 @@ def follow_alert(
         name, error_deg = f"alert {row.trigger_id or row.id}", float(row.error_deg or 0.0)
         if row.ra_deg is not None and row.dec_deg is not None:
             centre = Target(name, row.ra_deg, row.dec_deg)
+        elif not skymap and (steps.services.settings.data / map_path(row.path)).is_file():
+            skymap = map_path(row.path)
     field_arcsec = _field_arcsec(steps, filters)
     steps.require("most", "" if 1 <= most <= _MOST_TILES else f"1 to {_MOST_TILES} fields, got {most}")
     path = steps.services.settings.data / skymap

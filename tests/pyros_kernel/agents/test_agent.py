@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from astropy.time import Time
+from sqlalchemy.exc import OperationalError
 
 from pyros_kernel.agents import (
     Agent,
@@ -307,6 +308,27 @@ def test_a_helper_never_dies_and_ends_with_its_agent(config: AgentConfig, until:
     count = len(calls)
     assert "pyros-monitoring-look" not in {t.name for t in threading.enumerate()}
     assert len(calls) == count
+
+
+def test_a_store_that_is_away_is_told_once_for_each_outage(
+    config: AgentConfig, until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[int] = []
+
+    def write() -> None:
+        tries.append(1)
+        if len(tries) not in {4, 5} and len(tries) < 9:
+            raise OperationalError("UPDATE night", {}, OSError("the disk is full"))
+
+    agent = Agent(Agent.MONITORING)
+    agent.every(0.01, write, "save")
+    agent.start()
+    until(lambda: len(tries) > 10)
+    assert agent.stop()
+    told = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert told == 2 * ["save has to wait, the store is away: the disk is full", "save goes on, the store is back"]
+    assert not any(record.exc_info for record in caplog.records)
+    assert agent.status()["errors"] == 6
 
 
 def test_an_agent_may_stop_itself(config: AgentConfig, until: Until) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyros_kernel.alerts import Kind, NotVoevent, read_packet
+from pyros_kernel.store import Alert
 
 NOTICES = Path(__file__).parent / "notices"
+FITS = b"SIMPLE  =                    T" + bytes(2850)
+MAXI: dict[str, Any] = json.loads((NOTICES / "gcn_notices_maxi_gsc.unknown.circle.example.json").read_text())
 SOURCES: list[dict[str, Any]] = json.loads((NOTICES / "SOURCES.json").read_text())["notices"]
 FILES = [s for s in SOURCES if (NOTICES / s["file"]).is_file()]
 
@@ -89,6 +93,28 @@ def test_a_gravitational_wave_alert_names_its_map_and_time() -> None:
 def test_what_is_no_notice_is_refused(raw: bytes, reason: str) -> None:
     with pytest.raises(NotVoevent, match=reason):
         read_packet(raw)
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ({"superevent_id": "S1", "event": {"skymap": base64.b64encode(FITS).decode()}}, True),
+        ({**MAXI, "healpix_file": base64.b64encode(FITS).decode()}, True),
+        ({"superevent_id": "S1", "event": {"skymap": base64.b64encode(b"GIF89a").decode()}}, False),
+        ({"superevent_id": "S1", "event": {"skymap": "abc"}}, False),
+        ({"superevent_id": "S1", "event": {"skymap": ["\ud800"]}}, False),
+        ({"superevent_id": "S1", "event": {"skymap": "\xe9\xe9\xe9\xe9"}}, False),
+        ({"superevent_id": "S1", "event": None}, False),
+    ],
+)
+def test_a_sky_map_that_came_along_is_kept_beside_the_packet(desk: Any, words: dict[str, Any], kept: bool) -> None:
+    reaction = desk.take(json.dumps(words).encode())
+    with desk.store.session(read_only=True) as session:
+        path = desk.directory / session.get_one(Alert, reaction.alert_id).path
+    assert json.loads(path.read_bytes()) == words
+    beside = path.with_suffix(".fits")
+    assert (beside.read_bytes() if beside.exists() else None) == (FITS if kept else None)
+    assert len(desk.files) == 1 + kept
 
 
 _VALUES = st.recursive(

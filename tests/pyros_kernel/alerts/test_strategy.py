@@ -92,7 +92,7 @@ def test_an_unknown_error_or_age_is_not_small(variant: Callable[..., bytes]) -> 
         ("fermi_gbm_alert__03", "placeholder"),
         ("fermi_gbm_fin_pos_int__03", "can't be"),
         ("svom_retraction__03", "it is a retraction"),
-        ("lvc_preliminary__04", "no position"),
+        ("lvc_preliminary__04", "no position: nothing moves until another packet of the event brings one"),
         ("malformed/syn_c1_nan", "not a number"),
         ("malformed/syn_c1_out_of_range", "out of range"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -246,6 +248,23 @@ def test_the_best_fields_of_a_sky_map_are_observed_first(obs: Observatory, tmp_p
     (tmp_path / "no.fits").write_bytes(b"no map")
     with pytest.raises(BadArgument, match="no multi-order sky map"):
         follow_alert.start(obs, skymap=str(tmp_path / "no.fits")).wait(20)
+
+
+def test_the_map_that_an_alerts_notice_brought_along_is_covered(obs: Observatory, tmp_path: Path) -> None:
+    content = sky_map(tmp_path / "map.fits", M31, 1.0).read_bytes()
+    event = {"time": "2022-09-30T01:00:00Z", "skymap": base64.b64encode(content).decode()}
+    notice = {"superevent_id": "S220930a", "alert_type": "PRELIMINARY", "event": event}
+    (tmp_path / "notice.json").write_text(json.dumps(notice))
+    replay = obs.alerts.replay(tmp_path / "notice.json")
+    assert replay.wait(20) and replay.answer is not None and replay.answer.ack
+    with obs.store.session(read_only=True) as session:
+        alert = session.scalars(select(Alert).where(Alert.trigger_id == "S220930a")).one()
+    assert alert.ra_deg is None and "nothing moves until another packet" in alert.reason
+    result = follow_alert.start(obs, alert=alert.id, most=2, exposure="10 s", nir_filter="").wait(40)
+    assert len(result["tiles"]) == 2 and result["probability"] > 0
+    (image, *_) = result["tiles"][0]["images"]
+    (header,) = headers(obs, [image])
+    assert pointing(header).separation(M31).deg < 0.5 and "S220930a" in header["OBJECT"]
 
 
 def test_the_fields_of_a_sky_map_hold_what_they_say(tmp_path: Path) -> None:
