@@ -13,6 +13,7 @@ from astropy.coordinates import get_body
 from astropy.time import Time
 from sqlalchemy import select
 
+from pyros_kernel.agents.agenda import Agenda
 from pyros_kernel.scheduling import Sky
 from pyros_kernel.scheduling.constraints import CONSTRAINTS, TransparencyAbove, read_constraints
 from pyros_kernel.scheduling.forecast import BadForecast, Expected, keep_forecast, read_forecast
@@ -209,6 +210,31 @@ def test_a_series_goes_on_from_what_was_observed(services: NightServices) -> Non
     services.schedule(services.clock.unix_s())
     assert "had to begin by" in services.status(third)[1]
     assert services.status(fourth)[1] == "follows row 1 3/4, which is not planned in this night"
+
+
+def test_the_next_of_a_series_waits_where_the_former_began_late(services: NightServices) -> None:
+    first, second = _asked(services, {"repeats": 2, "min_gap_s": 3600.0, "max_gap_s": 7200.0}).sequences
+    alone = services.add("alone", ra_deg=330.0)
+    services.schedule()
+    agenda = Agenda(services, None)  # type: ignore[arg-type]
+    agenda.load()
+    planned: dict[int, float] = {}
+    while (entry := agenda.next()) is not None:
+        # Nothing has begun yet: each may begin at its place.
+        assert agenda.earliest_s(entry) == entry.start_s
+        planned[entry.sequence_id] = entry.start_s
+        agenda.leave_out(entry.sequence_id)
+    assert planned.keys() == {first, second, alone}
+    # An hour late, and the schedule still says otherwise.
+    began = datetime.fromtimestamp(planned[first] + 3600.0, UTC)
+    _observed(services, first, began)
+    agenda.load()
+    earliest: dict[int, float] = {}
+    while (entry := agenda.next()) is not None:
+        earliest[entry.sequence_id] = agenda.earliest_s(entry)
+        agenda.leave_out(entry.sequence_id)
+    assert earliest == {second: pytest.approx(began.timestamp() + 3600.0), alone: planned[alone]}
+    assert earliest[second] > planned[second] + 1800.0
 
 
 def test_days_lie_between(services: NightServices) -> None:
