@@ -31,13 +31,11 @@ def crossed(c: Candidates, routes: Sequence[Route]) -> Route | None:
     cuts_b = [(r, q) for r in routes for q in range(len(r.order))]
     if not cuts_a:
         return None
-    before, after = _held(c, routes, forward=True), _held(c, routes, forward=False)
     last = np.array([r.order[p - 1] for r, p in cuts_a])
     first = np.array([r.order[q] for r, q in cuts_b])
     leaves = np.concatenate([r.earliest + c.duration_s[list(r.order)] for r in routes])
     latest = np.concatenate([r.latest for r in routes])
-    worth = c.value.astype(np.float32)
-    total = (before @ worth)[:, None] + after @ worth - (before * worth) @ after.T
+    total = _begins_and_ends(c, routes)
     good = (total > least + 1e-3) & (leaves[:, None] + c.transition_s[np.ix_(last, first)] <= latest)
     a, b = np.nonzero(good)
     promising = np.argsort(-total[a, b], kind="stable")[:_TRIED]
@@ -55,11 +53,19 @@ def crossed(c: Candidates, routes: Sequence[Route]) -> Route | None:
     return None
 
 
-def _held(c: Candidates, routes: Sequence[Route], *, forward: bool) -> Singles:
-    """Give which blocks each begin (or end) of each route holds."""
-    rows: list[Singles] = []
+def _begins_and_ends(c: Candidates, routes: Sequence[Route]) -> Singles:
+    """Give what each begin of a route (row) is worth together with each end of one (column).
+
+    What is in both counts once.  No product of matrices: that wakes threads, which go on spinning.
+    """
+    blocks = np.concatenate([route.order for route in routes]).astype(np.int64)
+    worth = c.value[blocks].astype(np.float32)
+    both: Singles = np.where(blocks[:, None] == blocks, worth, np.float32(0.0))
+    begins, ends = worth.copy(), worth.copy()
+    at = 0
     for route in routes:
-        held = np.zeros((len(route.order), len(c.value)), dtype=np.float32)
-        held[np.arange(len(route.order)), list(route.order)] = 1.0
-        rows.append(np.cumsum(held, axis=0) if forward else np.cumsum(held[::-1], axis=0)[::-1])
-    return np.concatenate(rows)
+        own = slice(at, at := at + len(route.order))
+        begins[own], ends[own] = np.cumsum(worth[own]), np.cumsum(worth[own][::-1])[::-1]
+        np.cumsum(both[own], axis=0, out=both[own])
+        both[:, own] = np.cumsum(both[:, own][:, ::-1], axis=1)[:, ::-1]
+    return begins[:, None] + ends - both

@@ -26,16 +26,16 @@ from pyros_kernel.scheduling.stretches import varied
 POWERS = (0.5, 0.75, 0.9, 1.0, 1.1)
 _WARMTH = 0.02  # of the value: by so much what is gone on from may be worth less than the best
 _SHORT = 12  # steps of a search for quality at the same value
-_PATIENCE = 60  # steps in vain, after which whole nights are built anew
+_PATIENCE, _SOON = 60, 10  # steps in vain, after which whole nights are built anew; sooner if none had noise yet
 _ROOMY = 0.8  # of the value of all is in the first plan
 _TYPICAL = 1.0  # of the mean transition of the first plan, that prices count with each block
 _NIGHTS, _WIDTH, _SPREAD, _BUCKET_S = 1600, 4, 6, 300.0  # blocks of the nights that are built together, and their beam
-_FEW, _MANY = 150, 250  # blocks; nights of few, or with quotas, are found better with noise
-_PLAIN = ((10, 8), (30, 8))  # width and spread of the first nights of the others, of many only the first
+_FEW = 100  # blocks; nights of few, or with quotas, are found better with noise
+_PLAIN = 10, 8  # width and spread of the first night of the others
 _NOISE, _QUALITY_NOISE = 0.04, 0.02  # of the value of each block
-_PART_WORK, _NIGHT_WORK = 2e7, 2e8  # as the bound counts its own
-_BOUND_SHARE = 0.7  # of the search's work
-_WORK_PER_S = 2.5e9  # a step of the bound that can't end in time is not begun
+_PART_S, _NIGHT_S = 0.013, 0.13  # efforts, as the bound counts its own
+_BOUND_SHARE = 1.0  # of the search's effort
+_ELITE = 12  # routes whose begins and ends are put together
 
 
 def greedy(c: Candidates) -> Route:
@@ -85,6 +85,7 @@ class _Improver:
         self._begin, self._began_s, value = begin, began_s, begin.value(c)
         self._market: Market = market(c, value)
         self.bound = PathBound(c, self._market, value, self._halt)
+        self._elite: list[Route] = []
         # Where nearly everything fits it matters where each goes, not which are left out: parts find that.
         self._roomy = value > _ROOMY * float(c.value.sum())
 
@@ -93,25 +94,22 @@ class _Improver:
         c, search = self.c, self.search
         rng = np.random.default_rng(search.seed)
         best = current = self._begin
-        best_value, work, waited, nights = best.value(c), 0.0, 0, 0
-        few = len(c.value) < _FEW or len(c.quota_s)
-        plain = () if few else _PLAIN[:1] if len(c.value) > _MANY else _PLAIN
+        best_value, effort_s, waited, nights = best.value(c), 0.0, 0, 0
+        plain = len(c.value) >= _FEW and not len(c.quota_s)
         beam: Beam | None = None
         for _ in range(search.iterations):
             full = c.quality is None and not len(_outside(c, best))
             if full or best_value >= self.bound.bound * (1 - search.gap) * (1 - 1e-9) or self._halt():
                 break
             beam = self._beam() if beam is None else beam
-            if self._bound_is_due(work):
-                self.bound.step(best_value)
-                continue
-            if nights < max(1, len(plain)) or waited >= _PATIENCE:
-                trial = self._night(beam, *plain[nights]) if nights < len(plain) else self._nights(beam, best, rng)
-                waited, nights, work = 0, nights + 1, work + _NIGHT_WORK
+            if self._bound_is_due(effort_s):
+                trial = self._along(self.bound.step(best_value), best)
+            elif not nights or waited >= (_SOON if plain else _PATIENCE):
+                trial = self._night(beam) if plain and not nights else self._nights(beam, best, rng)
+                waited, nights, effort_s = 0, nights + 1, effort_s + _NIGHT_S
             else:
                 trial = self._parts(beam, current, best_value * (1 - _WARMTH), rng)
-                work += _PART_WORK
-            waited += 1
+                waited, effort_s = waited + 1, effort_s + _PART_S
             if trial is None:
                 continue
             current, value = trial, trial.value(c)
@@ -129,16 +127,31 @@ class _Improver:
     def _halt(self) -> bool:
         return self.search.over(self._began_s)
 
-    def _bound_is_due(self, work: float) -> bool:
-        """Tell whether to lower the bound now: what was done for it stays a share of the search's own work."""
+    def _bound_is_due(self, effort_s: float) -> bool:
+        """Tell whether to lower the bound now: what was done for it stays a share of the search's own effort."""
         bound = self.bound
-        left_s = self.search.cpu_s - (time.thread_time() - self._began_s)
-        fits = bound.next_work < _WORK_PER_S * left_s
-        return fits and work > 0 and not bound.done and bound.work <= _BOUND_SHARE * work
+        if bound.done or effort_s <= 0 or bound.effort_s > _BOUND_SHARE * effort_s:
+            return False
+        # A step that can't end in time is not begun.
+        return bound.next_s < self.search.cpu_s - (time.thread_time() - self._began_s)
 
-    def _night(self, beam: Beam, width: int, spread: int) -> Route | None:
+    def _along(self, path: tuple[int, ...], best: Route) -> Route | None:
+        """Make a route of the bound's path: each block where it is first visited, as far as it fits."""
+        c = self.c
+        if not path or c.fixed:
+            return None
+        order = _within_quotas(c, tuple(dict.fromkeys(path)))
+        made = self._filled(Route.of_what_fits(c, order, frozenset()))
+        assert made is not None
+        if not made.order:
+            return None
+        self._elite = sorted([made, *self._elite], key=lambda route: -route.value(c))[:_ELITE]
+        child = crossed(c, [*self._elite, best])
+        return made if child is None else self._filled(child)
+
+    def _night(self, beam: Beam) -> Route | None:
         """Build a whole night as the prices want it."""
-        (made,) = beam.build([beam.whole()], width, spread)
+        (made,) = beam.build([beam.whole()], *_PLAIN)
         return None if made is None else self._filled(Route.through(self.c, made.order))
 
     def _nights(self, beam: Beam, best: Route, rng: np.random.Generator) -> Route | None:
@@ -152,15 +165,28 @@ class _Improver:
         found = [route for route in routes if route is not None]
         if not found:
             return None
-        child = crossed(c, [*found, best])
+        child = crossed(c, [*found, *self._elite, best])
         return max(found, key=lambda route: route.value(c)) if child is None else self._filled(child)
 
     def _parts(self, beam: Beam, route: Route, least: float, rng: np.random.Generator) -> Route | None:
         """Build stretches of the night anew."""
-        return self._filled(varied(self.c, beam, route, least, rng))
+        # Of an empty one there is nothing to build anew.
+        return self._filled(varied(self.c, beam, route, least, rng)) if route.order else None
 
     def _filled(self, route: Route | None) -> Route | None:
         return None if route is None else route.filled(self.c, _outside(self.c, route), 0.9)
+
+
+def _within_quotas(c: Candidates, order: tuple[int, ...]) -> tuple[int, ...]:
+    """Leave out of an order what its quota has no room for."""
+    if not len(c.quota_s):
+        return order
+    room, kept = np.append(c.quota_s, np.inf), list[int]()
+    for k in order:
+        if c.duration_s[k] <= room[c.quota_of[k]]:
+            room[c.quota_of[k]] -= c.duration_s[k]
+            kept.append(k)
+    return tuple(kept)
 
 
 def _outside(c: Candidates, route: Route) -> Ints:

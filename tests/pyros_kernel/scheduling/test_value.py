@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.nightbench.adapter import blocks_of, plan_of, rows_of, sky_of
@@ -64,6 +64,14 @@ def test_the_bound_lies_above_the_best_known_plans() -> None:
         assert made.bound is not None
         assert further.bound is not None
         assert known <= further.bound < made.bound <= 1.03 * known
+
+
+def test_where_the_quota_leaves_room_for_nothing_nothing_is_placed(spm: Sky) -> None:
+    night = {"start_unix_s": spm.night.dusk_unix_s, "end_unix_s": spm.night.dawn_unix_s}
+    asked = [Block(1, 80.0, 30.0, 358.0, priority=4, programme="P")]
+    made = plan(asked, spm, Transition(), **night, search=Search(200), quotas={"P": 200.0})
+    assert made.placed == ()
+    assert "quota" in made.rejected[0].reason
 
 
 def test_the_same_seed_gives_the_same_plan_whatever_the_order() -> None:
@@ -138,8 +146,20 @@ def _small(draw: st.DrawFn) -> Candidates:
     return Candidates(first, last, duration, value, steps, ())
 
 
+# What a block may still bring can be as small as a float gets.
+_NEXT_TO_NOTHING = Candidates(
+    np.zeros((5, 1)),
+    np.array([[99.0], [0.0], [0.0], [0.0], [49.0]]),
+    np.full(5, 50.0),
+    np.array([1.0, 2.2e-308, 0.0, 0.0, 0.0]),
+    np.zeros((5, 5)),
+    (),
+)
+
+
 @settings(max_examples=60, deadline=None)
 @given(_small())
+@example(_NEXT_TO_NOTHING)
 def test_between_every_order_tried_and_the_bound(c: Candidates) -> None:
     n = len(c.value)
     orders = [order for k in range(n + 1) for order in permutations(range(n), k)]
