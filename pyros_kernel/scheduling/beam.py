@@ -45,7 +45,8 @@ class Beam:
     def __init__(self, c: Candidates, market: Market, halt: Callable[[], bool] = lambda: False) -> None:
         self._c, self._market, self._halt = c, market, halt
         n = len(c.value)
-        self._steps = np.vstack([np.hstack([c.transition_s, np.zeros((n, 1))]), np.zeros(n + 1)])
+        self._steps = np.zeros((n + 1, n + 1))
+        self._steps[:n, :n] = c.transition_s
         # Marks make a set of blocks a number: equal sets have equal marks (Zobrist 1970).
         self._marks: Ints = np.random.default_rng(1).integers(1, 2**62, n, dtype=np.int64)
         self._charge = np.append(market.excess, 0.0)[c.quota_of] * c.duration_s if len(c.quota_s) else np.zeros(n)

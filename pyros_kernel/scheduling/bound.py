@@ -16,6 +16,7 @@ import numpy as np
 from pyros_kernel.scheduling.candidates import Candidates, Ints
 from pyros_kernel.scheduling.conflicts import cliques
 from pyros_kernel.scheduling.earth import Floats
+from pyros_kernel.scheduling.ways import nearest_s
 
 _CELL_S = 180.0
 _PATIENCE = 12
@@ -115,8 +116,7 @@ class _Prices:
     def __init__(self, c: Candidates, between_s: float = 0.0) -> None:
         self._c, self.clique = c, cliques(c)
         # Each block holds the telescope at least until the nearest other one can begin.
-        other = c.transition_s + np.where(np.eye(len(c.value), dtype=bool), np.inf, 0.0)
-        nearest = other.min(axis=1)
+        nearest, _ = nearest_s(c.transition_s)
         held = c.duration_s + np.maximum(np.where(np.isfinite(nearest), nearest, 0.0), between_s)
         self._begin = float(c.first[np.isfinite(c.first)].min())
         end = float((c.last.max(axis=1) + held).max())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pyros_kernel.scheduling.candidates import Candidates, Ints
+from pyros_kernel.scheduling.ways import nearest_s, some_rows
 
 _HAIR_S = 1e-3  # rounding excludes nobody
 
@@ -18,11 +19,12 @@ def cliques(c: Candidates) -> Ints:
     n = len(c.value)
     soonest, latest = c.first.min(axis=1, initial=np.inf), c.last.max(axis=1, initial=-np.inf)
     # From one to the other directly, or by way of others, each of which takes its time too.
-    way = c.transition_s + np.where(np.eye(n, dtype=bool), np.inf, 0.0)
-    around = (
-        way.min(axis=1, initial=np.inf)[:, None] + c.duration_s.min(initial=np.inf) + way.min(axis=0, initial=np.inf)
-    )
-    before = (soonest + c.duration_s)[:, None] + np.minimum(way, around) <= latest + _HAIR_S
+    there, back = nearest_s(c.transition_s)
+    shortest = c.duration_s.min(initial=np.inf)
+    before = np.zeros((n, n), dtype=bool)
+    for rows in some_rows(n):
+        way = np.minimum(c.transition_s[rows], there[rows, None] + shortest + back)
+        before[rows] = (soonest + c.duration_s)[rows, None] + way <= latest + _HAIR_S
     exclude = ~(before | before.T)
     np.fill_diagonal(exclude, False)
     clique: Ints = np.full(n, -1, dtype=np.int64)

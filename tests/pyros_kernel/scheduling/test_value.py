@@ -24,7 +24,14 @@ HALF = ("OHP", "2026-11-17")
 
 @pytest.mark.parametrize(
     ("n", "site", "night", "seed"),
-    [(25, *HALF, 1), (50, *HALF, 1), (50, "SPM", "2026-11-22", 3), (100, *HALF, 1), (200, "OHP", "2026-11-22", 2)],
+    [
+        (25, *HALF, 1),
+        (50, *HALF, 1),
+        (50, "SPM", "2026-11-22", 3),
+        (100, *HALF, 1),
+        (200, "OHP", "2026-11-22", 2),
+        (1000, *HALF, 1),  # more than the rows of a table that are made at once
+    ],
 )
 def test_the_judge_agrees_on_the_value_and_finds_nothing_wrong(n: int, site: str, night: str, seed: int) -> None:
     problem = make_problem(n, site, night, seed)
