@@ -135,28 +135,35 @@ def take_up(
     :raises Refused: if another run has them, or ``run_id`` can't go on
     """
     now = datetime.fromtimestamp(clock.unix_s(), UTC)
-    with store.session() as session:
-        active = list(session.scalars(select(RecipeRecord).where(RecipeRecord.status.in_(_ACTIVE))))
-        for run in active:
-            if not _lives(store, run):
-                run.become(RecipeStatus.INTERRUPTED, _CRASH)
-                run.ended = now
-            elif alone and run.id != run_id and not run.of_night:
-                raise Refused(f"recipe {run.name} (run {run.id}) has the telescope: wait for it, or abort it")
-        if run_id is None:
-            record = RecipeRecord(name=name, source=source, arguments=arguments, created=now, of_night=of_night)
-            session.add(record)
-        else:
-            record = session.get(RecipeRecord, run_id)
-            if record is None or record.name != name:
-                raise Refused(f"there is no run {run_id} of recipe {name}")
-            if record.status is RecipeStatus.DONE or record.status in _ACTIVE:
-                raise Refused(f"run {run_id} of recipe {name} is {record.status}: there is nothing to resume")
-        record.become(RecipeStatus.RUNNING)
-        record.holder, record.started, record.ended = holder(), record.started or now, None
-        session.flush()
-        run_id = record.id
-    return Ledger(store, clock, run_id)
+    ledger: Ledger | None = None
+    try:
+        with store.session() as session:
+            active = list(session.scalars(select(RecipeRecord).where(RecipeRecord.status.in_(_ACTIVE))))
+            for run in active:
+                if not _lives(store, run):
+                    run.become(RecipeStatus.INTERRUPTED, _CRASH)
+                    run.ended = now
+                elif alone and run.id != run_id and not run.of_night:
+                    raise Refused(f"recipe {run.name} (run {run.id}) has the telescope: wait for it, or abort it")
+            if run_id is None:
+                record = RecipeRecord(name=name, source=source, arguments=arguments, created=now, of_night=of_night)
+                session.add(record)
+            else:
+                record = session.get(RecipeRecord, run_id)
+                if record is None or record.name != name:
+                    raise Refused(f"there is no run {run_id} of recipe {name}")
+                if record.status is RecipeStatus.DONE or record.status in _ACTIVE:
+                    raise Refused(f"run {run_id} of recipe {name} is {record.status}: there is nothing to resume")
+            record.become(RecipeStatus.RUNNING)
+            record.holder, record.started, record.ended = holder(), record.started or now, None
+            session.flush()
+            # Before anybody can see the row: a run that nobody runs is taken for one that crashed.
+            ledger = Ledger(store, clock, record.id)
+    except BaseException:
+        if ledger is not None:
+            ledger.release()
+        raise
+    return ledger
 
 
 def unfinished(store: Store) -> list[RecipeRecord]:
