@@ -14,6 +14,7 @@ from typing import cast
 
 from pyros_kernel.alerts.allowed import Allowed
 from pyros_kernel.alerts.framing import Deframer, FramingError, frame
+from pyros_kernel.alerts.interpreter_lock import hurried
 from pyros_kernel.alerts.received import Arrival, Outcome, Receive, Received
 from pyros_kernel.alerts.transport_message import answer
 
@@ -61,7 +62,9 @@ class Taker:
         if self._came != came and len(self._waiting) < _AT_ONCE:
             asyncio.get_running_loop().call_soon(self._gather, self._came)
         else:
-            self._take()
+            # Until the last of them is decided about: a cell that went on in between would have to be stopped again.
+            with hurried:
+                self._take()
 
     def _take(self) -> None:
         batch, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
