@@ -104,6 +104,9 @@ class _Improver:
             beam = self._beam() if beam is None else beam
             if self._bound_is_due(effort_s):
                 trial = self._along(self.bound.step(best_value), best)
+                # Of few blocks the parts of a good route find the best one; from a poor one they lead nowhere.
+                if trial is not None and not plain and trial.value(c) < best_value * (1 - _WARMTH):
+                    trial = None
             elif not nights or waited >= (_SOON if plain else _PATIENCE):
                 trial = self._night(beam) if plain and not nights else self._nights(beam, best, rng)
                 waited, nights, effort_s = 0, nights + 1, effort_s + _NIGHT_S
