@@ -79,13 +79,14 @@ class Enclosure:
         """
         devices = self._services.devices
         try:
-            if self.shutter is not Shutter.OPEN:
+            before = self.shutter  # a name of its own: it may be another one after opening
+            if before is not Shutter.OPEN:
                 opening = devices.dome.open()
                 unsafe = self._watch(opening, lambda: "" if (v := self._services.safety.verdict()).safe else str(v))
                 if unsafe:
                     return unsafe
-                if self.shutter is not Shutter.OPEN:
-                    return f"the dome says {self.shutter} after opening"
+                if (after := self.shutter) is not Shutter.OPEN:
+                    return f"the dome says {after} after opening"
             if devices.telescope.state().motion.value is Motion.PARKED:
                 devices.telescope.unpark()
         except (InstrumentError, OperationAborted, Missing, Unsafe) as error:
