@@ -99,11 +99,11 @@ class Agent:
         return self._life.stop(timeout_s)
 
     def every(self, seconds_real: float, function: Callable[[], object], name: str) -> None:
-        """Call a function periodically in a helper thread that ends with the agent.
+        """Call a function at once, and at each beat of a period, in a helper thread that ends with the agent.
 
         An exception is logged and counted, and the function called again after the next period.
 
-        :param seconds_real: period in real seconds; the first call is made at once
+        :param seconds_real: period in real seconds, whose beats are the same for all of this machine
         :param name: what it does, for the log and the thread's name
         :raises ValueError: if the period is not positive
         """

@@ -1,4 +1,8 @@
-"""The pool of a worker that waits: billiard looks at its process and its results each second, this one when it must."""
+"""The pool of a worker that has one process: cheap while that waits, and whole again when it died waiting.
+
+billiard looks at its process and its results each second, this one when it must.  And a process that waits for a
+task holds the lock of the queue of tasks, which billiard leaves locked for ever if it is killed.
+"""
 
 # pyright: reportUntypedBaseClass=false
 
@@ -15,8 +19,6 @@ _AT_REST_REAL_S = 5.0
 
 
 class _Pool(Pool):
-    """Wait without a task until something happens; with one, look as often as ever."""
-
     def _maintain_pool(self) -> None:
         super()._maintain_pool()
         if self._rests:
@@ -31,12 +33,20 @@ class _Pool(Pool):
 
         self._poll_result = look_longer_at_rest
 
+    def _join_exited_workers(self, shutdown: bool = False) -> list[int]:
+        ended: list[int] = super()._join_exited_workers(shutdown)
+        if ended and not self._pool:
+            for held in (self._inqueue._rlock, self._outqueue._wlock):
+                held.acquire(block=False)  # by the dead, or now by this: nobody else is there
+                held.release()
+        return ended
+
     @property
     def _rests(self) -> bool:
         return self._state == RUN and not self._cache
 
 
 class RestingPool(TaskPool):
-    """Celery's pool of processes, which costs less while there is nothing to do."""
+    """Celery's pool of processes, for one."""
 
     BlockingPool = _Pool

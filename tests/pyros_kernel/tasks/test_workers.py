@@ -95,6 +95,18 @@ def test_when_stop_returns_every_process_of_the_workers_has_ended(settings: Sett
     assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
 
 
+def test_a_process_that_dies_while_it_waits_for_tasks_is_replaced(settings: Settings) -> None:
+    operations = _operations()
+    with _workers(settings, "my_operations_q") as workers:
+        assert operations.mul.delay(2, 3).get(timeout=WAIT_S) == 6
+        (worker,) = workers.status()
+        (runs_tasks,) = psutil.Process(worker.pid).children()
+        runs_tasks.kill()
+        until(lambda: set(psutil.Process(worker.pid).children()) - {runs_tasks}, "another one runs tasks")
+        assert operations.mul.delay(4, 5).get(timeout=WAIT_S) == 20
+        assert workers.status() == (worker,), "its worker is the same"
+
+
 def test_a_kernel_that_is_killed_takes_its_workers_with_it(settings: Settings) -> None:
     _operations()
     code = (
