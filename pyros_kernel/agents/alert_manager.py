@@ -12,7 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from pyros_kernel.agents.agent import Agent
 from pyros_kernel.agents.config import AgentConfig
 from pyros_kernel.agents.errors import NotDelivered, Refused, UnknownAgent
-from pyros_kernel.agents.majordome import Majordome, unobservable
+from pyros_kernel.agents.giving_way import unobservable
+from pyros_kernel.agents.majordome import Majordome
 from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.sender import Sender
 from pyros_kernel.alerts import Explanation, Packet, Received, explain, foresee, quick, react, warm_up

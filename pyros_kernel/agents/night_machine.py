@@ -14,6 +14,7 @@ from instruments import InstrumentError, Shutter
 from pyros_kernel.agents.config import AgentConfig
 from pyros_kernel.agents.course import Course
 from pyros_kernel.agents.enclosure import Enclosure
+from pyros_kernel.agents.holds import closes, hold
 from pyros_kernel.agents.night_record import NightRecord
 from pyros_kernel.agents.wishes import Wishes
 from pyros_kernel.beat import to_next
@@ -21,8 +22,7 @@ from pyros_kernel.cancellation import Cancellation
 from pyros_kernel.recipes.of_night import take_calibrations
 from pyros_kernel.services import Services
 from pyros_kernel.signs import Signs, sign
-from pyros_kernel.store import Night, NightStatus
-from pyros_kernel.store.night import PAUSED_BY_HAND
+from pyros_kernel.store import NightStatus
 from pyros_kernel.store.outage import Outage
 from pyros_kernel.store.patience import AWAY, patiently
 from pyros_kernel.tasks.ending import end_night
@@ -34,7 +34,6 @@ _STEP_REAL_S, _REST_REAL_S = 0.05, 0.5  # commands wake it
 _OPEN_BEFORE_DUSK_S = 4800.0
 _AFTER_DEFECT_REAL_S = 0.5  # a step that fails is tried again, but does not fill the log
 _SILENT_REAL_S, _SILENT_CALIBRATING_REAL_S = 60.0, 900.0  # a step waits for the dome, a calibration for its exposures
-_HELD = "paused"  # how a hold begins that doesn't close the dome
 
 
 class NightMachine:
@@ -111,19 +110,12 @@ class NightMachine:
 
     def _close_if_unsafe(self) -> None:
         """Close whatever else fails: a step that ends early, as when the store is away, may never come to it."""
-        hold = self.hold()
-        if hold and not hold.startswith(_HELD) and not self.enclosure.shut:
-            self.course.let_go(hold)
-            self.enclosure.close_up(hold)
+        if closes(why := self.hold()) and not self.enclosure.shut:
+            self.course.let_go(why)
+            self.enclosure.close_up(why)
 
     def _begin(self) -> None:
-        with self.services.store.session() as session:
-            night = session.get_one(Night, self.services.night_id)
-            if night.status not in (NightStatus.CLOSED, NightStatus.DONE):
-                if night.status is not NightStatus.CALIBRATING:
-                    night.become(NightStatus.CLOSING, "found unfinished at start")
-                night.become(NightStatus.CLOSED, "found unfinished at start")
-            self.status, self.reason = night.status, night.reason
+        self.status, self.reason = self._record.found()
         if self.wishes.observe:  # the machine before this one ended, not the night
             self.wishes.ended.clear()
         self._begun = True
@@ -143,16 +135,7 @@ class NightMachine:
 
     def hold(self) -> str:
         """Say why observing can't go on now, or nothing."""
-        if self.wishes.lost:
-            return f"{_HELD}, this kernel does not command: {self.wishes.lost}"
-        verdict = self.services.safety.verdict()
-        if not verdict.safe:
-            return f"unsafe: {verdict}"
-        if missing := self.services.devices.missing_blocking():
-            return "missing: " + "; ".join(missing)
-        if verdict.pausing:
-            return f"{_HELD} by the weather: " + "; ".join(reason.text for reason in verdict.pausing)
-        return PAUSED_BY_HAND + self.wishes.paused if self.wishes.paused else ""
+        return hold(self.services, self.wishes)
 
     def _closed(self) -> None:
         if self.wishes.observe:
@@ -170,8 +153,8 @@ class NightMachine:
     def _waiting(self) -> None:
         if self._over():
             return
-        if hold := self.hold():
-            self._say(hold)
+        if why := self.hold():
+            self._say(why)
         elif self.services.clock.unix_s() < self._opening_s:
             self._say("waiting for the evening twilight")
         else:
@@ -191,12 +174,12 @@ class NightMachine:
     def _observing(self) -> None:
         if self._over():
             return
-        if hold := self.hold():
-            if hold.startswith(_HELD):
-                self.course.stop(hold, self._must_close)
+        if why := self.hold():
+            if closes(why):
+                self.course.let_go(why)  # its last words to the store must not hold up the closing
             else:
-                self.course.let_go(hold)  # its last words to the store must not hold up the closing
-            self._become(NightStatus.PAUSED, hold)
+                self.course.stop(why, self._must_close)
+            self._become(NightStatus.PAUSED, why)
             return
         if undone := self.enclosure.undone:
             self.course.stop(undone)
@@ -209,17 +192,16 @@ class NightMachine:
         if self._over():
             return
         self.course.look_at_pause()
-        hold = self.hold()
-        if not hold:
+        why = self.hold()
+        if not why:
             opened = self.enclosure.opened
             self._become(NightStatus.OBSERVING if opened else NightStatus.OPENING, "")
             if opened:
                 self.course.agenda.ask("observing goes on")
         else:
-            self._say(hold)
-            # Held, the dome stays open while it is safe; anything else closes it.
-            if not hold.startswith(_HELD) and self.enclosure.shutter is not Shutter.CLOSED:
-                self.enclosure.close_up(hold)
+            self._say(why)
+            if closes(why) and self.enclosure.shutter is not Shutter.CLOSED:
+                self.enclosure.close_up(why)
 
     def _over(self) -> bool:
         """Whether the night ends now: by hand at once, after dawn once nothing runs and nothing is planned."""

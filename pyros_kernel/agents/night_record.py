@@ -25,6 +25,16 @@ class NightRecord:
         self._next_s = 0.0
         self._outage = Outage(logger, "the night's state")
 
+    def found(self) -> tuple[NightStatus, str]:
+        """Give the state that the store has of the night; one that was left unfinished is closed first."""
+        with self._services.store.session() as session:
+            night = session.get_one(Night, self._services.night_id)
+            if night.status not in (NightStatus.CLOSED, NightStatus.DONE):
+                if night.status is not NightStatus.CALIBRATING:
+                    night.become(NightStatus.CLOSING, "found unfinished at start")
+                night.become(NightStatus.CLOSED, "found unfinished at start")
+            return night.status, night.reason
+
     def note(self, status: NightStatus, reason: str) -> None:
         """Write a state with its reason, and what waited before it; never raises because the store is away."""
         if self._unwritten and self._unwritten[-1][0] is status:

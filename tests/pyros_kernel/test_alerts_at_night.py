@@ -11,7 +11,7 @@ from astropy.io import fits
 from sqlalchemy import select
 
 from pyros_kernel import Observatory
-from pyros_kernel.agents.majordome import unobservable
+from pyros_kernel.agents.giving_way import unobservable
 from pyros_kernel.settings import ROOT
 from pyros_kernel.store import Alert, AlertStatus, Request, RequestStatus, Sequence, SequenceStatus
 from tests.waiting import until
