@@ -55,30 +55,35 @@ class Redis:
         self._server.kill()
 
 
+def rabbitmq_at(directory: Path, address: str, port: int) -> tuple[list[str], dict[str, str]]:
+    """Give the command, and its environment, of a RabbitMQ node apart from the machine's own."""
+    require("rabbitmqctl", "apt-get install rabbitmq-server")  # the package's own start script wants another user
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        between_nodes = free.getsockname()[1]
+    (directory / "plugins").write_text("[].\n", encoding="ascii")
+    # The guest may come from another machine: it is the only user, on a network of the test's own.
+    (directory / "rabbitmq.conf").write_text("loopback_users = none\n", encoding="ascii")
+    return ["/usr/lib/rabbitmq/bin/rabbitmq-server"], {
+        "HOME": str(directory),
+        "RABBITMQ_NODENAME": f"pyros{port}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": address,
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(between_nodes),
+        "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(directory / "log"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(directory / "plugins"),
+        "RABBITMQ_CONFIG_FILE": str(directory / "rabbitmq"),
+        "RABBITMQ_CONF_ENV_FILE": os.devnull,
+    }
+
+
 class RabbitMQ:
     """A RabbitMQ node, apart from the machine's own."""
 
     def __init__(self, directory: Path, port: int) -> None:
-        require("rabbitmqctl", "apt-get install rabbitmq-server")  # the package's own start script wants another user
         self.url, self._port = f"amqp://guest:guest@127.0.0.1:{port}//", port
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            between_nodes = free.getsockname()[1]
-        plugins = directory / "plugins"
-        plugins.write_text("[].\n", encoding="ascii")
-        environment = {
-            "HOME": str(directory),
-            "RABBITMQ_NODENAME": f"pyros{port}@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODE_PORT": str(port),
-            "RABBITMQ_DIST_PORT": str(between_nodes),
-            "RABBITMQ_MNESIA_BASE": str(directory / "mnesia"),
-            "RABBITMQ_LOG_BASE": str(directory / "log"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(plugins),
-            "RABBITMQ_CONFIG_FILE": str(directory / "none"),
-            "RABBITMQ_CONF_ENV_FILE": os.devnull,
-        }
-        self._server = _Server(["/usr/lib/rabbitmq/bin/rabbitmq-server"], environment)
+        self._server = _Server(*rabbitmq_at(directory, "127.0.0.1", port))
 
     def start(self) -> None:
         self._server.start()

@@ -1,7 +1,8 @@
 """A night over four machines, of which each is cut off in turn: nothing is lost, and nothing done twice.
 
 Store and broker, instruments with the agents beside them, workers, and the observer's notebook.  Each run has the end
-of a night, on a clock on which a cut of five seconds lasts 20 minutes; PYROS_NIGHTLY=1 a whole night, cut for minutes.
+of a night, on a clock on which a cut of five seconds lasts 20 minutes; PYROS_NIGHTLY=1 a whole night, cut for minutes,
+on Redis and on RabbitMQ.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from pyros_kernel.agents.names import NAMES
 from pyros_kernel.settings import ROOT
 from tests.conftest import require
 from tests.services.machines import Machines, NoNetwork
+from tests.services.own_brokers import START_S, rabbitmq_at
 from tests.waiting import until
 
 HERE = Path(__file__).parent
@@ -92,19 +94,48 @@ def _postgresql(machines: Machines, stack: ExitStack) -> str:
     return f"postgresql://postgres@{here}/postgres"
 
 
+def _redis(machines: Machines, _directory: Path) -> str:
+    redis, here = require("redis-server", "apt-get install redis-server"), machines.address["store"]
+    words = ("--bind", here, "--protected-mode", "no", "--save", "")
+    machines.start("store", redis, *words, stdout=NOWHERE, stderr=NOWHERE)
+    return f"redis://{here}:6379/0"
+
+
+def _rabbitmq(machines: Machines, directory: Path) -> str:
+    own, here = directory / "rabbitmq", machines.address["store"]
+    own.mkdir()
+    command, environment = rabbitmq_at(own, here, 5672)
+    machines.start("store", *command, env=environment, stdout=NOWHERE, stderr=NOWHERE)
+    greet = (
+        f"import socket; link = socket.create_connection(({here!r}, 5672), 2); "
+        "link.sendall(b'AMQP\\0\\0\\x09\\x01'); assert link.recv(8)"
+    )
+
+    def greets() -> bool:
+        return machines.start("notebook", PYTHON, "-c", greet, stderr=NOWHERE).wait(30) == 0
+
+    until(greets, "RabbitMQ answers", START_S)
+    return f"amqp://guest:guest@{here}:5672//"
+
+
 class Night:
     """The four machines with all that runs on them.
 
     :param directory: in which each machine has its own data directory, ini file and key
+    :param broker: starts one on the store's machine, and gives its address
     """
 
-    def __init__(self, form: Form, machines: Machines, stack: ExitStack, directory: Path) -> None:
+    def __init__(
+        self,
+        form: Form,
+        machines: Machines,
+        stack: ExitStack,
+        directory: Path,
+        broker: Callable[[Machines, Path], str],
+    ) -> None:
         self._machines, self._directory, self._keys = machines, directory, Keys.make()
         self._database = _postgresql(machines, stack)
-        redis = require("redis-server", "apt-get install redis-server")
-        quiet = {"stdout": NOWHERE, "stderr": NOWHERE}
-        there = machines.address["store"]
-        machines.start("store", redis, "--bind", there, "--protected-mode", "no", "--save", "", **quiet)
+        self._broker = broker(machines, directory)
         until(lambda: self._python("notebook", "prepare", stderr=NOWHERE).wait(90) == 0, "the store is prepared", 120)
         self.listener = self._python("instruments", "listener", stdin=PIPE, stdout=PIPE)
         assert self.listener.stdout is not None and self.listener.stdout.readline() == "listening\n"
@@ -162,7 +193,7 @@ class Night:
             "PYROS_DATA": str(data),
             "PYROS_AGENT_CONFIG": str(ini),
             "PYROS_DATABASE_URL": self._database,
-            "PYROS_BROKER_URL": f"redis://{where['store']}:6379/0",
+            "PYROS_BROKER_URL": self._broker,
             "PYROS_SIMULATORS": f"{where['instruments']}:11110",
             "PYROS_TASKS": "pyros_test_operations",
             "PYTHONPATH": os.pathsep.join([str(OPERATIONS), str(ROOT)]),
@@ -189,13 +220,20 @@ def _more(night: Night, by: int) -> Callable[[], bool]:
 
 
 @pytest.mark.timeout(2400)
-@pytest.mark.parametrize("form", [pytest.param(SHORT, id="short"), pytest.param(WHOLE, id="whole")])
+@pytest.mark.parametrize(
+    ("form", "broker"),
+    [
+        pytest.param(SHORT, _redis, id="short"),
+        pytest.param(WHOLE, _redis, id="whole"),
+        pytest.param(WHOLE, _rabbitmq, id="whole-rabbitmq"),
+    ],
+)
 def test_each_machine_is_cut_off_in_turn_and_nothing_is_lost(
-    form: Form, machines: Machines, stack: ExitStack, tmp_path: Path
+    form: Form, broker: Callable[[Machines, Path], str], machines: Machines, stack: ExitStack, tmp_path: Path
 ) -> None:
     if form is WHOLE and not os.environ.get("PYROS_NIGHTLY"):
         pytest.skip("a whole night with cuts of a minute takes 20 minutes: PYROS_NIGHTLY=1")
-    night = Night(form, machines, stack, tmp_path)
+    night = Night(form, machines, stack, tmp_path, broker)
     until(lambda: night.ask("how many")[2] > 0 or night.ask("how many")[3] == "done", "a sequence was observed", 300)
     assert night.ask("how many")[3] == "observing", "not before its end"
     for name in machines.address:
