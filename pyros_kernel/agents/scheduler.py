@@ -13,7 +13,7 @@ from pyros_kernel.agents.message import Message
 from pyros_kernel.agents.sender import Sender
 from pyros_kernel.scheduling.tonight import Happened
 from pyros_kernel.signs import sign
-from pyros_kernel.store.patience import patiently
+from pyros_kernel.store.patience import AWAY, patiently
 from pyros_kernel.tasks.scheduling import (
     STABILITY,
     SchedulingServices,
@@ -80,9 +80,13 @@ class Scheduler(Agent):
         if not self._wanted() and not asked.get("soon"):
             now_s = max(start_s, self._services.clock.unix_s())
             stability = 0.0 if asked.get("eager") else STABILITY
-            better_id = improve_schedule(
-                schedule_id, now_s, services=self._services, stability=stability, stop=self._wanted
-            )
+            try:
+                better_id = improve_schedule(
+                    schedule_id, now_s, services=self._services, stability=stability, stop=self._wanted
+                )
+            except AWAY:  # what stands is good, and nobody waits for a better one
+                logger.warning("schedule %d stands: the store went away while a better one was looked for", schedule_id)
+                return
             if better_id != schedule_id:
                 self._tell(better_id)
 

@@ -1,17 +1,16 @@
-"""Bringing kept packets at their times by the observatory's clock, as a broker would: for rehearsals and tests."""
+"""Sending kept packets at their times by the observatory's clock, as a broker would: for rehearsals and tests."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from astropy.time import Time
 
 from pyros_kernel.alerts.archive import Archived
 from pyros_kernel.alerts.sendvo import NotDelivered, send
-from pyros_kernel.alerts.transport import DEFAULT_PORT, CannotListen
+from pyros_kernel.alerts.transport import CannotListen
 from pyros_kernel.alerts.transport_message import Answer
 from pyros_kernel.clock import Clock
 
@@ -22,12 +21,13 @@ _ANSWER_TIMEOUT_S = 4.0
 
 
 class AlertReplay:
-    """Bring packets to an author port, or elsewhere, one after the other, at their own spacing.
+    """Bring packets to an author port, one after the other, at their own spacing.
 
     :param packets: in the order in which they were sent; one that does not say when goes with the one before it
     :param when: observatory time of the first one
     :param faster: how many times shorter than their own the spacing is
-    :param bring: takes a packet's name and bytes in place of the author port at ``host`` and ``port``; gives its answer
+    :param refused: takes the name and bytes of a packet that the author port refuses, as an archived one that breaks
+        the schema, and gives its own answer
     :raises ValueError: if ``faster`` is not positive
     """
 
@@ -39,14 +39,14 @@ class AlertReplay:
         *,
         faster: float = 1.0,
         host: str = "127.0.0.1",
-        port: int = DEFAULT_PORT,
-        bring: Callable[[str, bytes], Answer] | None = None,
+        port: int,
+        refused: Callable[[str, bytes], Answer] | None = None,
     ) -> None:
         if not faster > 0:
             raise ValueError(f"packets can't be replayed {faster} times faster: give a number above 0")
         self._packets, self._clock = packets, clock
         self._at_s = _moments(packets, when.unix, faster)
-        self._bring = bring or partial(_send, host, port)
+        self._host, self._port, self._refused = host, port, refused
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pyros-replay", daemon=True)
         self._answers: list[Answer] = []
@@ -103,7 +103,9 @@ class AlertReplay:
             if not self._clock.wait_until(Time(at_s, format="unix"), self._cancelled):
                 return
             try:
-                answer = self._bring(packet.name, packet.raw)
+                answer = send(packet.raw, self._host, self._port, timeout_s=_ANSWER_TIMEOUT_S)
+                if not answer.ack and self._refused is not None:
+                    answer = self._refused(packet.name, packet.raw)
             except (NotDelivered, CannotListen) as error:
                 self._problems.append(f"{packet.name}: {error}")
                 logger.error("the replayed packet %s was not delivered: %s", packet.name, error)
@@ -111,10 +113,6 @@ class AlertReplay:
             self._answers.append(answer)
             taken = "acknowledged" if answer.ack else f"refused: {answer.text}"
             logger.info("the replayed packet %s was %s", packet.name, taken)
-
-
-def _send(host: str, port: int, _name: str, raw: bytes) -> Answer:
-    return send(raw, host, port, timeout_s=_ANSWER_TIMEOUT_S)
 
 
 def _moments(packets: Sequence[Archived], first_s: float, faster: float) -> list[float]:

@@ -96,9 +96,10 @@ class AlertDesk:
         return self._manager.intake.watch(str(Path(directory).absolute()))
 
     def replay(self, path: str | Path, when: Time | str | None = None, *, faster: float = 1.0) -> AlertReplay:
-        """Bring a packet, or a whole archive at its own spacing, by the observatory's clock; returns at once.
+        """Send a packet, or a whole archive at its own spacing, by the observatory's clock; returns at once.
 
-        They are taken as another broker's: what breaks the schema is kept, with the error.
+        They come by VTP to the author port.  What that refuses, because it breaks the schema, is taken as another
+        broker's: kept, with the error.
 
         :param path: a packet's file, a directory or a tar of them, or the name of one of PyROS's fixtures
         :param when: the moment of the first packet, a Time or an ISO string in UTC; now if left out
@@ -109,7 +110,7 @@ class AlertDesk:
         clock = self._services.clock
         moment = clock.now() if when is None else when if isinstance(when, Time) else Time(when, scale="utc")
         packets = read_archive(Path(path) if Path(path).is_dir() else fixture_path(path))
-        replay = AlertReplay(packets, moment, clock, faster=faster, bring=self._bring)
+        replay = AlertReplay(packets, moment, clock, faster=faster, port=self._manager.port, refused=self._bring)
         replay.start()
         linked = (_ivorn(packet.raw) for packet in packets[:_LINKED])
         note_cell(self._services.store, "alert", (ivorn for ivorn in linked if ivorn))

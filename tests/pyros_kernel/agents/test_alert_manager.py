@@ -16,6 +16,7 @@ from pyros_kernel.agents import Agent, AgentConfig, Message, Sender
 from pyros_kernel.agents.alert_manager import AlertManager
 from pyros_kernel.agents.majordome import Majordome
 from pyros_kernel.alerts import AlertInbox, AlertReplay, read_archive, send
+from pyros_kernel.alerts.transport_message import Answer
 from pyros_kernel.clock import ManualClock
 from pyros_kernel.settings import ROOT, Settings
 from pyros_kernel.store import Alert, AlertStatus, Store
@@ -199,6 +200,19 @@ def test_a_replay_comes_at_its_time(
     assert replay.answer is not None
     assert replay.answer.ack
     replay.stop()
+
+
+def test_a_replay_brings_what_the_author_port_refuses_by_another_way(services: Services, manager: AlertManager) -> None:
+    def bring(name: str, raw: bytes) -> Answer:
+        return manager.intake.bring(raw, f"replay:{name}")
+
+    for path in (PACKET, GECAM):
+        replay = AlertReplay(read_archive(path), services.clock.now(), services.clock, port=manager.port, refused=bring)
+        replay.start()
+        assert replay.wait(10) and [answer.ack for answer in replay.answers] == [True]
+    swift, gecam = alerts(services)
+    assert "acknowledged" in swift.steps and swift.source.startswith("vtp:")
+    assert gecam.source == f"replay:{GECAM.name}"
 
 
 def test_a_replay_is_taken_as_another_brokers_though_it_breaks_the_schema(
