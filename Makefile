@@ -47,7 +47,7 @@ check: $(STAMP) ## lint, types, import contracts, security and tests
 bench: $(STAMP) ## run the benchmarks
 	@$(BIN)/python -m benchmarks
 
-drill: $(STAMP) ## the campaign of faults, promise by promise (two hours; see python -m drill --help)
+drill: $(STAMP) ## the campaign of faults, promise by promise (an hour and a quarter; see python -m drill --help)
 	@$(BIN)/python -m drill
 
 screenshots: $(STAMP) ## remake the pictures of the README
