@@ -1,4 +1,4 @@
-"""Run the drill: ``python -m drill``, an hour and a quarter; ``--short`` in a minute, ``--only nights`` a part of it."""
+"""Run the drill: ``python -m drill``, a good hour; ``--short`` in a minute, ``--only nights`` a part of it."""
 
 from __future__ import annotations
 
