@@ -65,12 +65,11 @@ class Enclosure:
             telescope = self._services.devices.telescope
             last = telescope.last_state
             # Read anew only then: the last reading may be older than its unparking.
-            if last is not None and last.motion.value is Motion.PARKED:
-                parked = telescope.state().motion.value is Motion.PARKED
-                return "somebody parked the telescope: it is unparked again" if parked else ""
-        except (InstrumentError, Missing):  # whoever waits for a missing telescope is not this
+            parked = last is not None and last.motion.value is Motion.PARKED
+            parked = parked and telescope.state().motion.value is Motion.PARKED
+        except (InstrumentError, Missing):  # one that does not answer is missing, which the night sees by itself
             return ""
-        return ""
+        return "somebody parked the telescope: it is unparked again" if parked else ""
 
     def open_up(self) -> str:
         """Open the dome and unpark the telescope.

@@ -42,7 +42,7 @@ def map_path(path: str) -> str:
 
     :param path: of the packet's file
     """
-    return f"{os.path.splitext(path)[0]}.fits"  # noqa: PTH122
+    return str(Path(path).with_suffix(".fits"))
 
 
 def write_file(path: Path | str, content: bytes) -> None:

@@ -22,7 +22,7 @@ from pyros_kernel.tasks import place
 from pyros_kernel.tasks.application import app
 from pyros_kernel.tasks.children import adopt_orphans, childless, ended
 from pyros_kernel.tasks.queues import queues_of
-from pyros_kernel.tasks.sweep import PAUSE_REAL_S, Periodic, sweep
+from pyros_kernel.tasks.sweep import PAUSE_REAL_S, PeriodicTasks, sweep
 from pyros_kernel.tasks.worker import END_REAL_S, TAKEN, serve
 
 logger = logging.getLogger(__name__)
@@ -200,7 +200,7 @@ class Host:
 
 
 def _keep_sweeping(queues: list[str], life: int) -> NoReturn:
-    periodic = Periodic(app, queues)
+    periodic = PeriodicTasks(app, queues)
     while True:
         readable, _, _ = select.select([life], [], [], PAUSE_REAL_S)
         if readable:

@@ -40,7 +40,7 @@ def sweep(app: PyrosCelery) -> None:
                 app.publish_again(uuid)
 
 
-class Periodic:
+class PeriodicTasks:
     """The periodic tasks of some queues, sent when they are due."""
 
     def __init__(self, app: PyrosCelery, queues: Iterable[str]) -> None:
