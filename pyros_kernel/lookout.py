@@ -86,11 +86,14 @@ def take_over(lease: ControlLease, why: str, start: Callable[[], S], timeout_s: 
     except LeaseHeld:
         lease.break_glass(why)
     deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            return start()
-        except Held:
-            if time.monotonic() > deadline:
-                lease.release()
-                raise
-        time.sleep(_AGAIN_REAL_S)
+    try:
+        while True:
+            try:
+                return start()
+            except Held:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(_AGAIN_REAL_S)
+    except BaseException:  # Kernel > Interrupt too: who does not start must not keep the lease
+        lease.release()
+        raise

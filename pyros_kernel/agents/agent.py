@@ -17,8 +17,8 @@ from pyros_kernel.agents.message import Message, Reply
 from pyros_kernel.agents.pace import Pace
 from pyros_kernel.clock import Clock
 
-_SILENT_S = 4.0
-_LATE_S = 4.0  # with a look every second, whatever hangs is told within 5 s
+_SILENT_S = 3.5
+_LATE_S = 3.5  # with a look every second, whatever hangs is told within 4.5 s, of the 5 that are promised
 
 
 class Agent:
@@ -42,10 +42,10 @@ class Agent:
     WATCHER: Final = names.WATCHER
     SHUTDOWN: Final = names.SHUTDOWN
 
-    silent_s: float = 3.5  # with a look every second, a hang is seen within 5 s
+    silent_s: float = 3.5
     """Real seconds after which a running action that gives no sign of life counts as hung: it neither computes, nor
     is inside a session of the store or sends a message, nor says :func:`pyros_kernel.agents.sign`."""
-    hang_s: float = 4.0
+    hang_s: float = 3.5
     """Real seconds after which a running action counts as hung whatever signs it gives; raise it for an agent whose
     actions take longer."""
     slow_work_s: float = 5.0

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from pyros_kernel.lease import ControlLease, LeaseHeld, NotCommanding
+from pyros_kernel.lookout import take_over
 from pyros_kernel.store import LeaseEvent, Store
 from tests.waiting import until
 
@@ -134,6 +135,20 @@ def test_who_hands_over_is_told_like_who_is_robbed(store: Store, make: Make) -> 
     one.hand_over()
     assert taken == [f"handed over to {other.me}"]
     one.release()
+
+
+def test_who_is_interrupted_while_he_takes_over_does_not_keep_the_lease(make: Make) -> None:
+    robbed, robber = make(), make()
+    robbed.acquire()
+
+    def interrupted() -> None:
+        assert robber.held
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        take_over(robber, "the other one hangs", interrupted, 5.0)
+    assert not robber.held
+    robbed.acquire()
 
 
 def test_it_is_renewed_as_long_as_its_holder_lives(make: Make) -> None:

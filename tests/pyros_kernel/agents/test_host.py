@@ -216,7 +216,7 @@ def test_what_takes_long_is_told_before_it_counts_as_hung(config: AgentConfig, s
     Sender.send_to(Agent.MAJORDOME, "Hang")
     until(lambda: bool(host.incidents))
     assert [i.what for i in host.incidents] == [
-        "is in Hang for more than 4 s (replaced after 600 s, or when it falls silent)"
+        "is in Hang for more than 3.5 s (replaced after 600 s, or when it falls silent)"
     ]
     assert state(host, Agent.MAJORDOME) == ("busy", 0)
     stage.hold.set()
