@@ -15,7 +15,11 @@ def number_in(value: u.Quantity, unit: u.UnitBase, equivalencies: Any = ()) -> f
     :raises astropy.units.UnitConversionError: if it is of another unit, or a bare number
     :raises ValueError: if it is not finite
     """
-    number = float(u.Quantity(value).to_value(unit, equivalencies))
+    try:
+        number = float(u.Quantity(value).to_value(unit, equivalencies))
+    except u.UnitConversionError:
+        wrong = f"is not in a unit like {unit}" if isinstance(value, u.Quantity) else "has no unit"
+        raise u.UnitConversionError(f"{value} {wrong}: give a quantity in {unit}, such as 5 * u.{unit}") from None
     if not math.isfinite(number):
         raise ValueError(f"{value} is no finite quantity")
     return number

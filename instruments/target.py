@@ -15,8 +15,11 @@ from instruments.quantity import number_in
 def icrs_of(target: SkyCoord) -> tuple[float, float]:
     """Give the ICRS position of a target in any astropy frame, degrees.
 
+    :raises TypeError: if it is no SkyCoord
     :raises ValueError: if it is not one position, or not a number
     """
+    if not isinstance(target, SkyCoord):  # a notebook is not type-checked
+        raise TypeError(f"a telescope points at a SkyCoord, such as SkyCoord(10, 41, unit='deg'), not at {target!r}")
     if not target.isscalar:
         raise ValueError(f"a telescope points at one position, not at {target.shape} of them")
     icrs = target if isinstance(target.frame, ICRS) else target.icrs

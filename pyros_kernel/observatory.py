@@ -47,6 +47,13 @@ def _what_runs_here() -> str:
     return "notebook" if "get_ipython" in vars(builtins) else "program"
 
 
+def _moment(start: Time | str | None) -> Time | None:
+    try:
+        return None if start is None else Time(start, scale="utc")
+    except ValueError:
+        raise ValueError(f"start {start!r} is no time: write it as 2022-09-30T08:00:00, UTC") from None
+
+
 class NotStarted(Exception):
     """The observatory is not started: call ``obs.start()`` first."""
 
@@ -74,9 +81,10 @@ class Observatory:
     :param simulators: reach those that somebody else started (``pyros simulators``) instead, given by ``host:port`` of
         their control, and go by their clock; PYROS_SIMULATORS if left out
     :param fresh: set the data of earlier runs aside first; only with simulated instruments
-    :param fixtures: loaded into the store when the observatory is first opened, besides the initial one
+    :param fixtures: loaded into the store, besides the initial one; what of them is there already stays as it is
     :param alert_port: where VOEvents are received; 8098, or a free port with simulated instruments
-    :raises ValueError: for a simulated night or a fast clock with real instruments, or with simulators that run
+    :raises ValueError: for a start that is no time; for a simulated night or a fast clock with real instruments, or
+        with simulators that run
     """
 
     def __init__(
@@ -103,7 +111,7 @@ class Observatory:
             raise ValueError("real instruments know no other night, no other speed, and no fresh start: leave them out")
         self._wanted = Wanted(
             night=night,
-            start=None if start is None else Time(start, scale="utc"),
+            start=_moment(start),
             speed=speed,
             simulate=simulate,
             fresh=fresh,

@@ -31,7 +31,7 @@ from pyros_kernel.safety.monitor import opinion_of
 from pyros_kernel.scheduling import Sky, night_name, night_of
 from pyros_kernel.services import Services
 from pyros_kernel.settings import ROOT, Settings
-from pyros_kernel.store import Device, Night, Site, Store, load
+from pyros_kernel.store import Device, Night, Site, Store, load, load_missing
 from pyros_kernel.tasks.sequence import recover
 
 logger = logging.getLogger(__name__)
@@ -75,18 +75,22 @@ def set_aside(data: Path) -> Path | None:
 
 
 def first_fixtures(store: Store, fixtures: tuple[str | Path, ...]) -> Site:
-    """Fill an empty store, and give its site.
+    """Fill an empty store, or add what of the fixtures is not in it yet, and give its site.
 
-    :raises FixtureError: if a fixture is bad; nothing was loaded from it
+    :raises FileNotFoundError: if one is nowhere; nothing was loaded
+    :raises FixtureError: if one is bad, or clashes with what is there; nothing was loaded from it
     """
+    paths = [fixture_path(fixture) for fixture in fixtures]
     with store.session(read_only=True) as session:
-        site = session.scalar(select(Site))
-    if site is None:
-        for fixture in ("initial_fixture.json", *fixtures):
-            load(store, fixture_path(fixture), why_unusable)
-        with store.session(read_only=True) as session:
-            site = session.scalars(select(Site)).one()
-    return site
+        is_new = session.scalar(select(Site)) is None
+    if is_new:
+        load(store, fixture_path("initial_fixture.json"), why_unusable)
+    for path in paths:
+        added = load(store, path, why_unusable) if is_new else load_missing(store, path, why_unusable)
+        if added and not is_new:
+            logger.info("%d objects of %s were not in the store yet: added", added, path.name)
+    with store.session(read_only=True) as session:
+        return session.scalars(select(Site)).one()
 
 
 def clock_for(site: Site, night: str | None, start: Time | None, speed: float) -> Clock:

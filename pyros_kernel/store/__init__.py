@@ -4,7 +4,7 @@ from pyros_kernel.store.base import Base, IllegalTransition
 from pyros_kernel.store.cell import note_cell
 from pyros_kernel.store.errors import FixtureError, StoreError
 from pyros_kernel.store.fixture_dump import dump
-from pyros_kernel.store.fixture_load import load
+from pyros_kernel.store.fixture_load import load, load_missing
 from pyros_kernel.store.models import (
     AgentLog,
     Album,
@@ -97,5 +97,6 @@ __all__ = [
     "Weather",
     "dump",
     "load",
+    "load_missing",
     "note_cell",
 ]

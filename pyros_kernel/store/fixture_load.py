@@ -1,7 +1,8 @@
-"""Load a fixture into the store: all of it or nothing, and twice the same as once."""
+"""Load a fixture, or what of it is missing, into the store: all of it or nothing, and twice the same as once."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,13 @@ from pyros_kernel.store.base import Base
 from pyros_kernel.store.errors import FixtureError
 from pyros_kernel.store.fixture_model import MODELS, columns_of, label_of, table_of, target_of
 from pyros_kernel.store.fixture_read import FixtureObject, read
+from pyros_kernel.store.models import Device, Filter, ScientificProgramme, Site, Strategy, User
 from pyros_kernel.store.store import Store
+
+logger = logging.getLogger(__name__)
+
+#: What a night does not change by itself.
+_SET_UP = (Site, Device, Filter, ScientificProgramme, Strategy, User)
 
 
 def load(store: Store, source: Path | str, why_not: Callable[[Base], str] | None = None) -> int:
@@ -30,7 +37,45 @@ def load(store: Store, source: Path | str, why_not: Callable[[Base], str] | None
     :return: number of objects loaded
     :raises FixtureError: naming file, object and field; nothing was changed
     """
+    return _load(store, read(source), why_not)
+
+
+def load_missing(store: Store, source: Path | str, why_not: Callable[[Base], str] | None = None) -> int:
+    """Load what of a fixture is not in the store yet; what is there stays as it is, with what the nights made of it.
+
+    :param store: where to
+    :param source: a file's path, or the JSON text itself
+    :param why_not: as for :func:`load`
+    :return: number of objects loaded
+    :raises FixtureError: naming file, object and field, also where the store has another object of that primary key;
+        nothing was changed
+    """
     objects = read(source)
+    with store.session(read_only=True) as session:
+        missing = [item for item in objects if not _is_there(session, item)]
+    return _load(store, missing, why_not)
+
+
+def _is_there(session: Session, item: FixtureObject) -> bool:
+    there = session.get(item.model, item.pk)
+    if there is None:
+        return False
+    name, wanted = getattr(there, "name", None), item.values.get("name")
+    if name != wanted:
+        raise FixtureError(
+            f"{item.place}: the store has another one of that primary key, {name!r}: take a free one, or"
+            " another data directory (`pyros loaddata` puts this one in its place)"
+        )
+    if item.model in _SET_UP and (other := [c for c, value in item.values.items() if getattr(there, c) != value]):
+        logger.warning(
+            "%s: the store keeps another %s: `pyros loaddata` puts what stands here in its place",
+            item.place,
+            ", ".join(other),
+        )
+    return True
+
+
+def _load(store: Store, objects: list[FixtureObject], why_not: Callable[[Base], str] | None) -> int:
     by_model = {model: [o for o in objects if o.model is model] for model in MODELS.values()}
     with store.session() as session:
         for model, items in by_model.items():

@@ -314,3 +314,19 @@ def test_progress_is_written_for_whoever_looks_from_outside(obs: Observatory) ->
 def test_a_missing_fixture_is_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"nothing\.json"):
         fixture_path("nothing.json")
+
+
+def test_a_start_that_is_no_time_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="start 'soon' is no time: write it as 2022-09-30T08:00:00, UTC"):
+        Observatory(tmp_path, start="soon")
+
+
+def test_fixtures_come_into_a_store_that_is_there_already(tmp_path: Path) -> None:
+    """As in a data directory that `make setup` made, or after a first cell that named a fixture wrongly."""
+    with pytest.raises(FileNotFoundError, match="nope"):
+        Observatory(tmp_path, start=MIDNIGHT, speed=100, fixtures=("nope.json",)).start()
+    with Observatory(tmp_path, start=MIDNIGHT, speed=100) as obs:
+        assert not obs.summary()["sequences"]["all"]
+    with Observatory(tmp_path, start=MIDNIGHT, speed=100, fixtures=("night_2022-09-29.json",)) as obs:
+        obs.observe()
+        until(lambda: len(obs.snapshot().placed) > 5, "the schedule has what the fixture asks for")

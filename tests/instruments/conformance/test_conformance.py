@@ -244,8 +244,8 @@ def test_what_is_no_quantity_of_its_unit_is_refused_before_a_byte_is_sent(make: 
     ):
         device, wire = make(kind)
         wire.sent.clear()
-        for other in (1 * u.m, 1.0):  # a bare number is of no unit
-            with pytest.raises(u.UnitConversionError):
+        for other, why in ((1 * u.m, "1.0 m is not in a unit like"), (1.0, "1.0 has no unit: give a quantity in")):
+            with pytest.raises(u.UnitConversionError, match=why):
                 getattr(device, act)(other)
         with pytest.raises(ValueError, match="no finite quantity"):
             getattr(device, act)(float("nan") * {"expose": u.s, "set_cooling": u.deg_C}.get(act, u.deg))
@@ -257,6 +257,8 @@ def test_what_is_no_position_is_refused_before_a_byte_is_sent(make: Make, act: s
     telescope, wire = make("telescope")
     telescope.unpark()
     wire.sent.clear()
+    with pytest.raises(TypeError, match=r"a SkyCoord, such as .*, not at \(10, 41\)"):
+        getattr(telescope, act)((10, 41))
     for target, why in (
         (SkyCoord([1, 2], [3, 4], unit="deg"), "one position"),
         (SkyCoord(float("nan"), 3, unit="deg"), "no finite"),

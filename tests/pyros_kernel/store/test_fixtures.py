@@ -15,6 +15,7 @@ from pyros_kernel.store import (
     AgentLog,
     Device,
     FixtureError,
+    Plan,
     Request,
     Sequence,
     SequenceStatus,
@@ -24,6 +25,7 @@ from pyros_kernel.store import (
     User,
     dump,
     load,
+    load_missing,
 )
 
 INITIAL = ROOT / "fixtures" / "initial_fixture.json"
@@ -265,3 +267,39 @@ def test_the_night_loads_on_top_of_the_initial_fixture(store: Store) -> None:
     assert len(programmes) == 3
     assert filters <= {"VIS:g", "VIS:r", "VIS:i", "VIS:z", "VIS:y", "NIR:J", "NIR:H"}
     assert 1.3 < sum(s for s in asked_s if s < 3600) / (565 * 60) < 1.6  # dark from 02:49 to 12:14 UTC
+
+
+def test_what_is_missing_is_added_and_what_is_there_stays(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    night = json.loads((ROOT / "fixtures" / "night_2022-09-29.json").read_text(encoding="utf-8"))
+    plans = [o for o in night if o["model"] == "common.plan"]
+    assert load_missing(store, json.dumps([o for o in night if o not in plans[-3:]])) == len(night) - 3
+    with store.session() as session:
+        dropped = session.scalars(select(Sequence)).first()
+        assert dropped is not None
+        dropped.become(SequenceStatus.CANCELLED, "no longer wanted")
+        dropped_id = dropped.id
+    assert load_missing(store, json.dumps(night)) == 3
+    assert load_missing(store, json.dumps(night)) == 0
+    with store.session(read_only=True) as session:
+        assert session.get_one(Sequence, dropped_id).status == SequenceStatus.CANCELLED
+        assert len(session.scalars(select(Plan)).all()) == len(plans)
+    assert not caplog.records
+
+
+def test_a_fixture_does_not_take_the_place_of_another_object(store: Store) -> None:
+    before = dump(store, [])
+    with pytest.raises(FixtureError, match=r"object 1 \(common.site 1\).*another one of that primary key.*loaddata"):
+        load_missing(store, json.dumps([_device(99), _site(name="B")]))
+    assert dump(store, []) == before
+
+
+def test_another_setting_of_a_device_is_kept_and_told(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    fixture = json.loads(INITIAL.read_text(encoding="utf-8"))
+    dome = next(o for o in fixture if o["fields"].get("name") == "dome")
+    dome["fields"]["address"] = "pyros://192.0.2.1:1/DOME"
+    before = dump(store, [])
+    assert load_missing(store, json.dumps(fixture)) == 0
+    assert dump(store, []) == before
+    (told,) = [r.getMessage() for r in caplog.records]
+    assert f"(common.device {dome['pk']}): the store keeps another address" in told
+    assert "loaddata" in told
