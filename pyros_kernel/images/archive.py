@@ -64,6 +64,7 @@ class ImageArchive:
             start=datetime.fromtimestamp(float(frame.start.utc.unix), UTC),
             complete=complete,
             plan_id=context.plan_id,
+            step=context.step or None,
         )
         return add_row(store, image, context.night)
 

@@ -157,6 +157,7 @@ def _programme_cards(context: ImageContext) -> list[Entry]:
         ("ALBUMID", context.album_id, "album"),
         ("PLANID", context.plan_id, "plan"),
         ("ALERTID", context.alert_ivorn or None, "VOEvent that asked for it"),
+        ("STEP", context.step or None, "run and step of a recipe that took it"),
         ("NIGHT", context.night, "evening date"),
         ("ORIGIN", "PyROS", "what wrote this file"),
         ("PYROSVER", _version(), "version of PyROS"),

@@ -67,6 +67,7 @@ class ImageContext:
     :param pointing: where it was told to point
     :param geometry: the camera's pixel scale and orientation
     :param object_name: the target
+    :param step: which run of a recipe, and which of its steps, took it
     """
 
     night: str
@@ -83,3 +84,4 @@ class ImageContext:
     album_id: int | None = None
     plan_id: int | None = None
     alert_ivorn: str = ""
+    step: str = ""

@@ -114,4 +114,5 @@ def _row(name: str, header: fits.Header, plans: set[int]) -> Image:
         start=start,
         complete=bool(header["COMPLETE"]),
         plan_id=plan_id if plan_id in plans else None,
+        step=header.get("STEP"),
     )

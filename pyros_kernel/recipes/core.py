@@ -62,6 +62,7 @@ class Core:
         self.pointing = threading.Lock()
         self.signed: Callable[[Shot], Shot] = lambda shot: shot
         self.refusals: list[str] = []
+        self.cut_off: set[str] = set()  # steps that a crash ended before: the frame of one may be there
         self._lock = threading.Lock()
         self._aborted: str | None = None
         self._interrupted: str | None = None

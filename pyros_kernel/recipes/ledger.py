@@ -51,11 +51,17 @@ class Ledger:
 
         return patiently(f"a look at step {name!r}", read, self._store.ending)
 
-    def begin(self, name: str) -> None:
-        """Write that a step begins, for the first time or again."""
+    def begin(self, name: str) -> bool:
+        """Write that a step begins, for the first time or again.
+
+        :return: whether it began before, and nobody could write how it ended: a crash cut it off
+        """
+        cut_off = False
 
         def write(session: Session) -> None:
+            nonlocal cut_off
             step = session.scalar(_step(self.run_id, name))
+            cut_off = cut_off or (step is not None and step.status is StepStatus.RUNNING)
             if step is None:
                 session.add(RecipeStep(run_id=self.run_id, name=name, started=self._now()))
             else:
@@ -64,6 +70,7 @@ class Ledger:
                 step.tries += 1
 
         self._write(f"step {name!r}", write)
+        return cut_off
 
     def end(self, name: str, status: StepStatus, reason: str = "", result: Any = None) -> None:
         """Write how a step ended."""

@@ -16,11 +16,13 @@ from pyros_kernel.clock import Clock
 from pyros_kernel.recipes.aim import NOWHERE, REFUSED, STOPPED, Aim
 from pyros_kernel.recipes.core import Core
 from pyros_kernel.recipes.errors import RecipeAborted, RecipeInterrupted, Refused
+from pyros_kernel.recipes.left import frame_left_by, key_of
 from pyros_kernel.recipes.target import Target
 from pyros_kernel.recipes.visible import Limits
 from pyros_kernel.services import Services
 from pyros_kernel.store import Image, StepStatus
-from pyros_kernel.tasks.exposing import Shot, take_shot
+from pyros_kernel.store.patience import patiently
+from pyros_kernel.tasks.exposing import Shot, analyse_or_log, take_shot
 from pyros_kernel.tasks.waiting import wait_or_stop
 
 R = TypeVar("R")
@@ -123,7 +125,8 @@ class Steps:
             return kept
         while True:
             attempt = self._ready()
-            core.ledger.begin(full)
+            if core.ledger.begin(full):
+                core.cut_off.add(full)
             try:
                 result = _plain(full, work())
             except STOPPED as stopped:
@@ -196,13 +199,28 @@ class Steps:
         if why_not:
             self._core.refuse(self._prefix + what, Refused(why_not))
 
-    def take(self, shot: Shot) -> tuple[Frame, Image]:
-        """Take a frame and keep it; it is analysed while the recipe goes on.  To be called within a step.
+    def take(self, shot: Shot, step: str) -> tuple[Frame, Image]:
+        """Take a frame and keep it; it is analysed while the recipe goes on.
 
+        One that was kept just before a crash is not taken again.
+
+        :param step: the step within which this is called
         :raises InstrumentError: if the camera failed
         :raises ArchiveError: if the disk did not take it
         """
-        return take_shot(self._core.signed(shot), self.services, self.cancelled, self._core.analysis)
+        full, core = self._prefix + step, self._core
+        shot, key = core.signed(shot), key_of(core.ledger.run_id, full)
+        if full in core.cut_off:
+            core.cut_off.remove(full)
+            left = patiently(
+                f"a look for the frame of {full!r}", lambda: frame_left_by(key, self.services), self.cancelled
+            )
+            if left is not None:
+                if shot.analysed:
+                    core.analysis.submit(analyse_or_log, left[1].id, self.services)
+                return left
+        signed = replace(shot, context=replace(shot.context, step=key))
+        return take_shot(signed, self.services, self.cancelled, core.analysis)
 
     def sign(self, signed: Callable[[Shot], Shot]) -> None:
         """Let each frame of the run from here on be signed, as one of a sequence's plans say.

@@ -193,6 +193,8 @@ class Image(Base):
     complete: Mapped[bool] = mapped_column(default=True)  # False: the exposure was cut short
     # What the quick-look found: median, stars, fwhm_px …; empty until it ran.
     quicklook: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # Which run of a recipe, and which of its steps, took it: a step that a crash cut off finds its frame by it.
+    step: Mapped[str | None] = mapped_column(index=True)
     plan_id: Mapped[int | None] = mapped_column(ForeignKey("plan.id"), index=True)
     night_id: Mapped[int | None] = mapped_column(ForeignKey("night.id"), index=True)
 

@@ -92,9 +92,10 @@ def focus_here(
             position = round(min(max(middle + (n - (points - 1) / 2) * step, low), high))
             if position in seen:
                 continue
+            name = f"focus at {position}"
             one = steps.step(
-                f"focus at {position}",
-                lambda p=position: _measure(steps, focuser, camera, exposure, p, step, place, filter_name),
+                name,
+                lambda n=name, p=position: _measure(steps, n, focuser, camera, exposure, p, step, place, filter_name),
             )
             if not one:
                 return {}  # refused, in a rehearsal
@@ -174,6 +175,7 @@ def has_focuser(services: Services) -> bool:
 
 def _measure(
     steps: Steps,
+    name: str,
     focuser: Focuser,
     camera: Camera,
     exposure: u.Quantity,
@@ -184,7 +186,7 @@ def _measure(
 ) -> dict[str, Any]:
     _go(steps, focuser, position, slack)
     context = context_of(camera, steps.services, place)
-    frame, image = steps.take(Shot(camera, exposure, FrameKind.LIGHT, context, filter_name, analysed=False))
+    frame, image = steps.take(Shot(camera, exposure, FrameKind.LIGHT, context, filter_name, analysed=False), name)
     look = quick_look(frame.data)
     return {"position": position, "fwhm_px": look.fwhm_px, "stars": look.stars, "path": image.path}
 

@@ -9,9 +9,10 @@ from astropy.io import fits
 from sqlalchemy import func, select
 
 from instruments import FrameKind
+from pyros_kernel.images import read_frame
 from pyros_kernel.recipes.loan import Needs
 from pyros_kernel.recipes.registry import recipe
-from pyros_kernel.recipes.standard.frames import Seconds, cameras_for, frame_step, read_frame
+from pyros_kernel.recipes.standard.frames import Seconds, cameras_for, frame_step
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.store import Channel, Image
 from pyros_kernel.tasks.calibration import write_master
@@ -86,7 +87,7 @@ def _longest(steps: Steps, camera: str) -> u.Quantity:
 
 def _master(steps: Steps, kind: FrameKind, paths: list[str]) -> str:
     services = steps.services
-    frames = [read_frame(path, services) for path in paths]
+    frames = [read_frame(services.archive.root / path) for path in paths]
     bias = None
     if kind is FrameKind.DARK:
         folder = services.archive.root / services.night_name / "calibration"

@@ -8,9 +8,10 @@ from typing import Any
 from astropy import units as u
 
 from instruments import FrameKind
+from pyros_kernel.images import read_frame
 from pyros_kernel.recipes.loan import Needs
 from pyros_kernel.recipes.registry import recipe
-from pyros_kernel.recipes.standard.frames import cameras_for, frame_step, read_frame
+from pyros_kernel.recipes.standard.frames import cameras_for, frame_step
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
 from pyros_kernel.recipes.visible import Limits, place_at
@@ -176,5 +177,5 @@ def fitted_exposure_s(exposure_s: float, light: float, wanted: float, *, saturat
 
 def _master(steps: Steps, paths: list[str]) -> str:
     services = steps.services
-    frames = [read_frame(path, services) for path in paths]
+    frames = [read_frame(services.archive.root / path) for path in paths]
     return write_master("flat", frames, services.night_name, services.archive)[0]

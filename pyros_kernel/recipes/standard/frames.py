@@ -7,8 +7,6 @@ from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from astropy import units as u
-from astropy.io import fits
-from astropy.time import Time
 
 from instruments import Camera, Frame, FrameKind
 from pyros_kernel.images import ImageContext, Place
@@ -74,7 +72,7 @@ def shot_step(steps: Steps, name: str, shot: Callable[[], Shot], **notes: Any) -
     """
 
     def work() -> dict[str, Any]:
-        frame, image = steps.take(shot())
+        frame, image = steps.take(shot(), name)
         middle_s = float(frame.start.unix) + float(frame.exposure_time.to_value(u.s)) / 2
         return {"path": image.path, "image": image.id, "level": level_of(frame), "at_s": middle_s, **notes}
 
@@ -98,23 +96,3 @@ def context_of(camera: Camera, services: Services, target: Target | None) -> Ima
 def level_of(frame: Frame) -> float:
     """Give the median count of a frame, of a sample that is large enough for it."""
     return float(np.median(frame.data.ravel()[::7]))
-
-
-def read_frame(path: str, services: Services) -> Frame:
-    """Read a frame back from the archive, as one that a resumed run did not take itself.
-
-    :param path: under the data directory
-    :raises OSError: if it can't be read
-    """
-    with fits.open(services.archive.root / path, memmap=False) as hdus:
-        hdu = hdus[0]
-        header = hdu.header
-        return Frame(
-            data=hdu.data,
-            header={},
-            start=Time(header["DATE-OBS"], scale="utc"),
-            exposure_time=float(header["EXPTIME"]) * u.s,
-            kind=FrameKind(str(header["IMAGETYP"]).lower().partition(" ")[0]),
-            filter=str(header.get("FILTER", "")),
-            camera=str(header["INSTRUME"]),
-        )

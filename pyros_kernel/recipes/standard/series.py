@@ -7,9 +7,10 @@ from typing import Any
 
 from astropy import units as u
 
+from pyros_kernel.images import read_frame
 from pyros_kernel.recipes.loan import Needs
 from pyros_kernel.recipes.registry import recipe
-from pyros_kernel.recipes.standard.frames import Seconds, read_frame
+from pyros_kernel.recipes.standard.frames import Seconds
 from pyros_kernel.recipes.standard.observe import filters_of, observe_once
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
@@ -53,7 +54,7 @@ def time_series(
 
 def _began_s(images: list[str], steps: Steps) -> float:
     """Give when the first of some images began, unix seconds."""
-    return min(float(read_frame(path, steps.services).start.unix) for path in images)
+    return min(float(read_frame(steps.services.archive.root / path).start.unix) for path in images)
 
 
 def _wait_for_turn(steps: Steps, began_s: float, every_s: float, turn: int) -> None:

@@ -306,3 +306,37 @@ def test_a_killed_run_goes_on_and_does_nothing_twice(tmp_path: Path) -> None:
         with obs.store.session(read_only=True) as session:
             assert session.query(Image).count() == 4, "as the third was killed while it was exposed"
     obs.check()
+
+
+KILLED_BEFORE_ITS_STEP_WAS_DONE = """
+import os, signal, sys, time
+from pyros_kernel import Observatory
+from pyros_kernel.recipes import take_darks
+from pyros_kernel.recipes.ledger import Ledger
+end = Ledger.end
+def end_but_for_the_third(self, name, *more, **how):
+    if name == "VIS: dark 3":
+        os.kill(os.getpid(), signal.SIGKILL)
+    end(self, name, *more, **how)
+Ledger.end = end_but_for_the_third
+obs = Observatory(sys.argv[1], start="2022-09-30T08:00:00", speed=100)
+obs.start()
+take_darks.start(obs, exposure="60 s", count=4, channels="VIS")
+time.sleep(600)
+"""
+
+
+def test_a_frame_that_was_kept_before_its_step_was_done_is_not_taken_again(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED_BEFORE_ITS_STEP_WAS_DONE, str(tmp_path)], start_new_session=True
+    ) as kernel:
+        assert kernel.wait(60) == -signal.SIGKILL
+    with Observatory(tmp_path, start="2022-09-30T08:30:00", speed=300) as obs:
+        run = resume(obs, unfinished(obs.store)[0].id)
+        assert run.wait(60)["masters"]
+        tries = {step.name: step.tries for step in run.steps}
+        assert [tries[f"VIS: dark {n}"] for n in (1, 2, 3, 4)] == [1, 1, 2, 1]
+        with obs.store.session(read_only=True) as session:
+            images = session.query(Image).order_by(Image.start).all()
+        assert [image.step for image in images] == [f"{run.id} VIS: dark {n}" for n in (1, 2, 3, 4)]
+    obs.check()
