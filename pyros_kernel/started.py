@@ -13,6 +13,7 @@ from astropy.time import Time
 
 from pyros_kernel.agents import Sender, use
 from pyros_kernel.agents.wishes import Wishes
+from pyros_kernel.arrears import arrears_made_up
 from pyros_kernel.devices import NEVER_ASKED
 from pyros_kernel.lease import ControlLease
 from pyros_kernel.lock import DataLock
@@ -110,6 +111,7 @@ class Started:
             self.host = build_host(self.services, self.wishes, self.config, wanted.alert_port)
             stack.callback(self.host.stop_all)
             self.host.start_all()
+            stack.enter_context(arrears_made_up(self.services))
             stack.callback(end_all, self.services, "the observatory goes down", resumable=True)
             self.view = View(self.services, self.host)
             self.closing = stack.pop_all()

@@ -22,7 +22,7 @@ from pyros_kernel.lock import Held
 from pyros_kernel.observatory import Defects, NotStarted
 from pyros_kernel.opening import fixture_path
 from pyros_kernel.snapshot import DeviceView
-from pyros_kernel.store import Device, Store, load
+from pyros_kernel.store import Device, Image, Store, load
 from tests.waiting import status, until
 
 BURST = "swift_bat_grb_1125809.xml"
@@ -91,6 +91,23 @@ def test_it_observes_and_keeps_images_with_their_rows(obs: Observatory) -> None:
     assert header["SITENAME"] == "San Pedro Mártir" or header["SITENAME"].startswith("San Pedro")
     assert {"SEQID", "PLANID", "DATE-OBS", "AIRMASS", "CRVAL1"} <= set(header)
     assert list(obs.settings.data.rglob("*.part")) == []
+
+
+def test_an_image_that_a_crash_left_without_a_quick_look_gets_it_at_the_next_start(obs: Observatory) -> None:
+    def images() -> list[Image]:
+        with obs.store.session(read_only=True) as session:
+            return list(session.scalars(select(Image).where(Image.plan_id.is_not(None)).order_by(Image.id)))
+
+    observing(obs)
+    until(lambda: any(image.quicklook for image in images()), "an image with its quick-look")
+    left = images()[0]
+    obs.stop_night("the test ends")
+    until(lambda: status(obs) == "closed", "the night has ended")
+    with obs.store.session() as session:
+        session.get_one(Image, left.id).quicklook = {}
+    obs.stop()
+    obs.start()
+    until(lambda: "stars" in images()[0].quicklook, "it has its quick-look")
 
 
 def test_rain_closes_and_dry_weather_opens_again(obs: Observatory) -> None:
