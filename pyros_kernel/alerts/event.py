@@ -39,7 +39,12 @@ _SAME = (
 )
 _NEAR = (
     select(_C.request_id, _C.ra_deg, _C.dec_deg, _C.error_deg)
-    .where(_OTHERS, _C.event_time.between(bindparam("begin"), bindparam("end")), _C.stream != bindparam("stream"))
+    .where(
+        _OTHERS,
+        _C.event_time.between(bindparam("begin"), bindparam("end")),
+        # Two triggers of one stream are two events; without their numbers (IceCube, GECAM) only time and place tell.
+        or_(_C.stream != bindparam("numbered"), _C.trigger_id == ""),
+    )
     .order_by(_C.id.desc())
 )
 _RETRACTION = (
@@ -86,11 +91,14 @@ def _words(packet: Packet, now: datetime) -> dict[str, Any]:
 
 
 def _by_time_and_place(session: Session, words: Mapping[str, Any], packet: Packet) -> int | None:
-    if packet.event_utc is None or packet.position_problem or packet.is_retraction or packet.kind is Kind.POINTING:
+    if packet.event_utc is None or packet.position_problem or packet.kind is Kind.POINTING:
+        return None
+    if packet.is_retraction and (words["trigger"] or packet.citations):
         return None
     assert packet.ra_deg is not None and packet.dec_deg is not None  # the position has no problem
     span = {"begin": packet.event_utc - _SAME_BURST, "end": packet.event_utc + _SAME_BURST}
-    others = session.connection().execute(_NEAR, {**words, **span})
+    numbered = {"numbered": packet.stream if words["trigger"] else ""}
+    others = session.connection().execute(_NEAR, {**words, **span, **numbered})
     for request_id, ra_deg, dec_deg, error_deg in others:
         if ra_deg is None or dec_deg is None:
             continue

@@ -42,13 +42,19 @@ def read_moment(root: Element) -> Moment:
     """Read the time of a VOEvent's event; an impossible date is no error."""
     where = child(root, "WhereWhen")
     coords = None if where is None else within(where, "ObservationLocation", "AstroCoords")
-    text = "" if coords is None else child_text(coords, "Time", "TimeInstant", "ISOTime") or ""
+    text = "" if coords is None else _text(coords)
     if not text:
         return Moment("", None)
     try:
         return Moment(text, to_utc(text, _scale(where, coords)))
     except ValueError as error:
         return Moment(text, None, f"the event's time {text!r} can't be: {error}")
+
+
+def _text(coords: Element) -> str:
+    """Give the time's own words; of an interval (VOEvent 2.1) its beginning."""
+    instant = child_text(coords, "Time", "TimeInstant", "ISOTime")
+    return instant or child_text(coords, "Time", "TimeInterval", "ISOTimeStart") or ""
 
 
 def to_utc(text: str, scale: str = "UTC") -> datetime:
@@ -105,8 +111,16 @@ def _offset(zone: str | None) -> timedelta:
 
 
 def _scale(where: Element, coords: Element) -> str:
-    """Read the time scale from a coordinate system's name: ``TDB-ICRS-BARY``, ``FK5-UTC-GEO``."""
+    """Read the time scale from a coordinate system's name: ``TDB-ICRS-BARY``, ``FK5-UTC-GEO``.
+
+    VOEvent 2.1 says it in an element of its own, with the time or with the system.
+    """
     system = child(where, "ObsDataLocation", "ObservationLocation", "AstroCoordSystem")
-    names = (coords.get("coord_system_id"), None if system is None else system.get("id"))
+    names = (
+        child_text(coords, "Time", "TimeInstant", "TimeScale"),
+        None if system is None else child_text(system, "TimeFrame", "TimeScale"),
+        coords.get("coord_system_id"),
+        None if system is None else system.get("id"),
+    )
     words = "-".join(name for name in names if name).split("-")
     return next((word for word in words if word in _SCALES), "UTC")

@@ -13,13 +13,14 @@ import logging
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, cast
 
 from pyros_kernel.alerts.moment import to_utc
 from pyros_kernel.alerts.packet import MAX_WORD, Packet
-from pyros_kernel.alerts.position import Position, judge
+from pyros_kernel.alerts.position import NOT_A_SOURCE, Position, judge
 from pyros_kernel.alerts.stream_table import stream_of_notice
 from pyros_kernel.alerts.streams import Kind
 from pyros_kernel.alerts.tree import NotVoevent
@@ -31,6 +32,7 @@ _FITS = b"SIMPLE  ="
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _SCHEMA_PATH = re.compile(r"/gcn/(?:notices/)?(.+?)(?:\.schema)?\.json$")
 _TESTS = {"test", "injection"}
+_TEST_PATH = re.compile(r"(?:^|[/.])test(?:$|[/.])")
 _GWALERT = "igwn/gwalert"
 _MOCK = re.compile(r"M[SD]?\d")
 
@@ -46,9 +48,14 @@ def parse_notice(raw: bytes) -> Packet:
         words = _flat(words)
     identity = _identity(words)
     kind_word = _word(words, "alert_type").lower()
-    test = _word(words, "alert_tense").lower() in _TESTS or bool(_MOCK.match(identity) and path == _GWALERT)
+    test = (
+        _word(words, "alert_tense").lower() in _TESTS
+        or _TEST_PATH.search(path) is not None
+        or (path == _GWALERT and _MOCK.match(identity) is not None)
+    )
     stream = stream_of_notice(path)
-    position = _position(words)
+    told = next((kind for start, kind in stream.notice_kinds.items() if path.startswith(start)), None)
+    position = _position(words, told)
     utc, problem = _moment(_word(words, "trigger_time"))
     retraction = kind_word == "retraction"
     name = _word(words, "instrument") or path.rsplit("/", 1)[-1]
@@ -60,6 +67,8 @@ def parse_notice(raw: bytes) -> Packet:
     )
     if retraction:
         kind = Kind.RETRACTION
+    elif told is not None:
+        kind = told
     elif position.ra_deg is not None:
         kind = Kind.POSITION
     else:
@@ -127,10 +136,13 @@ def _load(raw: bytes) -> dict[str, Any]:
 def _path(words: Mapping[str, Any]) -> str:
     if "superevent_id" in words:
         return _GWALERT
-    found = _SCHEMA_PATH.search(_word(words, "$schema"))
-    if found is None:
-        raise NotVoevent("the JSON is no notice: neither $schema of GCN nor a superevent_id")
-    return found[1].lower()
+    if found := _SCHEMA_PATH.search(_word(words, "$schema")):
+        return found[1].lower()
+    # A sender may leave it out, for the topic says as much; the topic does not reach us.
+    if (mission := _word(words, "mission")) and (words.get("alert_datetime") or words.get("trigger_time")):
+        names = (name.replace("/", "-") for name in (mission, _word(words, "instrument")) if name)
+        return "/".join(names).lower()
+    raise NotVoevent("the JSON is no notice: neither $schema of GCN, a mission and a time, nor a superevent_id")
 
 
 def _flat(words: dict[str, Any]) -> dict[str, Any]:
@@ -165,14 +177,17 @@ def _identity(words: Mapping[str, Any]) -> str:
     return _text(given) if isinstance(given, (str, int, float)) else ""
 
 
-def _position(words: Mapping[str, Any]) -> Position:
+def _position(words: Mapping[str, Any], kind: Kind | None) -> Position:
     ra_deg, dec_deg = _number(words.get("ra")), _number(words.get("dec"))
     if words.get("ra") is None or words.get("dec") is None:
         return Position(None, None, None, "the notice has no position")
     given = words.get("ra_dec_error")
     axes = cast(list[object], given[:2]) if isinstance(given, list) else [given]
     sizes = [size for size in map(_number, axes) if size is not None]
-    return judge(ra_deg, dec_deg, max(sizes, default=None), f"({words['ra']}, {words['dec']})")
+    found = judge(ra_deg, dec_deg, max(sizes, default=None), f"({words['ra']}, {words['dec']})")
+    if kind is Kind.POINTING and not found.problem:
+        return replace(found, problem=NOT_A_SOURCE["pointing_direction"])
+    return found
 
 
 def _moment(text: str) -> tuple[datetime | None, str]:

@@ -21,15 +21,25 @@ from pyros_kernel.alerts.stream_table import stream_of
 from pyros_kernel.alerts.streams import UNKNOWN, Kind
 from pyros_kernel.alerts.tree import Element, NotVoevent, canonical, read_objects, read_tree
 from pyros_kernel.alerts.validity import schema_error
-from pyros_kernel.alerts.what import instrument_of, is_retraction, is_update, read_params, trigger_of, type_from, whole
+from pyros_kernel.alerts.what import (
+    instrument_of,
+    is_retraction,
+    is_update,
+    read_params,
+    says_test,
+    trigger_of,
+    type_from,
+    whole,
+)
 
 MAX_WORD = 64
 _SKYMAPS = (
-    "skymap_fits", "SKYMAP_URL_FITS", "skymap_url", "LOCATION_URL", "LocationMap_URL", "HealPix_URL", "EVENTS_SKYMAP",
+    "skymap_fits", "SKYMAP_URL_FITS", "skymap_url", "LOCATION_URL", "HealPix_URL", "LocationMap_URL", "EVENTS_SKYMAP",
 )  # fmt: skip
 _SIGNIFICANCE = (
     "Image_Signif", "Burst_Signif", "Data_Signif", "Rate_Signif", "SNR", "Burst_SNR", "Best_SNR", "Snr", "SigmaSNR",
-    "GRB_SNR", "image_snr", "rate_snr", "snr", "signalness",
+    "GRB_SNR", "image_snr", "rate_snr", "snr", "Inten_Sigma", "Det_Signif", "Trig_Signif", "TRIGGER_SIGNIF",
+    "grb_signif", "signalness", "Signalness", "p_astro",
 )  # fmt: skip
 
 
@@ -92,14 +102,14 @@ class Packet:
 
     @property
     def is_test(self) -> bool:
-        """Whether it was sent to try things out."""
-        return self.role == "test"
+        """Whether it was sent to try things out, as its role or one of its Params says."""
+        return self.role == "test" or says_test(self.params)
 
     @property
     def significance(self) -> float | None:
         """Significance or signal-to-noise ratio as the sender gives it, in sigma; None if it gives none.
 
-        IceCube gives the probability of an astrophysical origin instead (``signalness``, 0 to 1).
+        IceCube gives the probability of an astrophysical origin instead (``signalness``, ``p_astro``, 0 to 1).
         """
         for name in _SIGNIFICANCE:
             try:

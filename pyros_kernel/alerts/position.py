@@ -6,14 +6,16 @@ import math
 from dataclasses import dataclass
 
 from pyros_kernel.alerts.streams import Kind
-from pyros_kernel.alerts.tree import Element, child, child_text, within
+from pyros_kernel.alerts.tree import Element, child, within
 
 # Error circles from this radius on hold the whole sky: the sender did not know.
 WHOLE_SKY_DEG = 180.0
-_NOT_A_SOURCE = {
+NOT_A_SOURCE = {
     "pointing_direction": "the position is where the spacecraft points, not where the event is",
     "unavailable/inappropriate": "the packet says itself that its position is unavailable",
 }
+_DEGREES = {"deg", "deg-deg", "deg deg", "degree", "degrees"}
+_IN_DEG = dict.fromkeys(_DEGREES, 1.0) | {"arcmin": 1 / 60, "arcsec": 1 / 3600}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +44,35 @@ def read_position(root: Element, coords_string: str, kind: Kind) -> Position:
     if found is None:
         return Position(None, None, None, "the packet has no position")
     value = child(found, "Value2")
-    ra_text, dec_text = (None, None) if value is None else (child_text(value, "C1"), child_text(value, "C2"))
+    axes = [None, None] if value is None else [child(value, "C1"), child(value, "C2")]
+    ra_text, dec_text = (None if axis is None else (axis.text or "").strip() for axis in axes)
     ra_deg, dec_deg = _number(ra_text), _number(dec_text)
-    error_deg = _number(child_text(found, "Error2Radius"))
     unit = (found.get("unit") or "deg").strip()
+    error_deg = _error_deg(found, unit)
+    units = {unit if axis is None else axis.get("pos_unit", unit).strip() for axis in axes}
     if ra_deg is None or dec_deg is None:
         problem = f"the position ({ra_text}, {dec_text}) is not a number"
-    elif unit not in {"deg", "deg-deg", "deg deg"}:
-        problem = f"the position is in {unit}, only degrees are understood"
+    elif not units <= _DEGREES:
+        problem = f"the position is in {', '.join(sorted(units))}, only degrees are understood"
     else:
-        problem = _problem(ra_deg, dec_deg, error_deg) or _NOT_A_SOURCE.get(coords_string, "")
+        problem = _problem(ra_deg, dec_deg, error_deg) or NOT_A_SOURCE.get(coords_string, "")
         if not problem and kind is Kind.POINTING:
-            problem = _NOT_A_SOURCE["pointing_direction"]
+            problem = NOT_A_SOURCE["pointing_direction"]
     return Position(ra_deg, dec_deg, error_deg, problem)
+
+
+def _error_deg(found: Element, unit: str) -> float | None:
+    """Give the error radius, or, of an ellipse (VOEvent 2.1), the larger half axis; in degrees."""
+    ellipse = child(found, "Error2")
+    parts = [child(found, "Error2Radius")]
+    if ellipse is not None:
+        parts += [child(ellipse, "C1"), child(ellipse, "C2")]
+    sizes = [
+        size * _IN_DEG.get(part.get("pos_unit", unit).strip(), 1.0)
+        for part in parts
+        if part is not None and (size := _number((part.text or "").strip())) is not None
+    ]
+    return max(sizes, default=None)
 
 
 def judge(ra_deg: float | None, dec_deg: float | None, error_deg: float | None, text: str) -> Position:

@@ -65,10 +65,10 @@ def gate(packet: Packet, now_s: float, roles: Collection[str] = ("observation",)
     :param now_s: observatory time, unix seconds UTC
     :param roles: roles that strategies ask for
     """
-    if packet.role not in roles:
-        return f"its role is {packet.role}, not {_words(roles)}"
-    if packet.kind is Kind.TEST and "test" not in roles:
-        return f"{packet.packet_type} is a test, whatever its role says"
+    if (role := _role(packet)) not in roles:
+        if role != packet.role:
+            return f"{packet.packet_type} is a test, whatever its role says"
+        return f"its role is {role}, not {_words(roles)}"
     if packet.is_retraction:
         return "it is a retraction"
     if problem := packet.position_problem:
@@ -78,6 +78,12 @@ def gate(packet: Packet, now_s: float, roles: Collection[str] = ("observation",)
     if packet.event_utc is not None and packet.event_utc.timestamp() - now_s > _SOON_S:
         return f"its time, {packet.event_utc:%Y-%m-%d %H:%M}, can't be: it is yet to come"
     return ""
+
+
+def _role(packet: Packet) -> str:
+    """Give the role that counts: what says of itself that it is a test is one."""
+    is_test = packet.role == "observation" and (packet.is_test or packet.kind is Kind.TEST)
+    return "test" if is_test else packet.role
 
 
 def _roles(strategy: Strategy) -> list[str]:
@@ -110,8 +116,8 @@ def _objection(strategy: Strategy, packet: Packet, now_s: float, why_not: WhyNot
     if not strategy.enabled:
         return "it is switched off"
     try:
-        if packet.role not in (roles := _roles(strategy)):
-            return f"its role is {packet.role}, not {_words(roles)}"
+        if (role := _role(packet)) not in (roles := _roles(strategy)):
+            return f"its role is {role}, not {_words(roles)}"
         if "observable" in strategy.conditions and why_not is not None:
             reason, wanted = why_not(packet), bool(strategy.conditions["observable"])
             if wanted is bool(reason):

@@ -86,6 +86,18 @@ STREAMS: tuple[Stream, ...] = (
             test={82: "BAT_GRB_Test_Pos"},
         ),
         notices=("swift/",),
+        notice_kinds={
+            "swift/pointing": Kind.POINTING,
+            "swift/bat/lightcurve": Kind.PRODUCT,
+            "swift/bat/scaled_map": Kind.PRODUCT,
+            "swift/uvot/image": Kind.PRODUCT,
+            "swift/uvot/source_list": Kind.PRODUCT,
+            "swift/xrt/image": Kind.PRODUCT,
+            "swift/xrt/lightcurve": Kind.PRODUCT,
+            "swift/xrt/spectrum": Kind.PRODUCT,
+            "swift/xrt/sper": Kind.PRODUCT,
+            "swift/xrt/thresholded_pixels": Kind.PRODUCT,
+        },
         instruments={"BAT": "BAT", "XRT": "XRT", "UVOT": "UVOT"},
     ),
     Stream(
@@ -104,10 +116,11 @@ STREAMS: tuple[Stream, ...] = (
             position={
                 202: "eclairs-wakeup",
                 203: "eclairs-catalog",
+                204: "slewing",  # SVOM tells where it points in Attitude_Ra, Attitude_Dec; these two repeat the source
+                205: "not-slewing",
                 209: "mxt-initial",
                 210: "mxt-update",
             },
-            pointing={204: "slewing", 205: "not-slewing"},
             retraction={219: "retraction"},
         ),
         ("svom/",),
@@ -229,6 +242,7 @@ STREAMS: tuple[Stream, ...] = (
         },
         instruments={"": "CHIME/FRB"},
     ),
+    Stream("core", (), notices=("core/",), notice_kinds={"core/pointing": Kind.POINTING}),
     Stream("EP", ("einstein_probe/",), notices=("einstein_probe/", "ep/")),
 )
 

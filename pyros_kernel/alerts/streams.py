@@ -40,6 +40,7 @@ class Stream:
     :param notices: beginnings of its JSON notices' schemas, after ``gcn/notices/``
     :param named: what a packet is by the name in its IVORN, for streams without numbers
     :param instruments: beginnings of packets' names → what saw it, for packets that don't say; the first that fits
+    :param notice_kinds: beginnings of schemas → what such notices are, where it is not seen by their words
     :param notice_types: a JSON notice's ``alert_type`` → the name that its packets have as VOEvents
     """
 
@@ -50,4 +51,5 @@ class Stream:
     notices: tuple[str, ...] = ()
     named: dict[str, PacketType] = field(default_factory=dict[str, PacketType])
     instruments: dict[str, str] = field(default_factory=dict[str, str])
+    notice_kinds: dict[str, Kind] = field(default_factory=dict[str, Kind])
     notice_types: dict[str, str] = field(default_factory=dict[str, str])

@@ -11,6 +11,8 @@ from pyros_kernel.alerts.tree import Element, child
 _MAX_INSTRUMENT = 64
 _LATER = re.compile(r"Update|Updated|Refined|Offline|Fin_|Final|Gnd_|XRT_Pos|UVOT_Pos|mxt-|SUBSEQUENT", re.IGNORECASE)
 _YES = frozenset({"true", "1", "yes"})
+# INTEGRAL, Fermi, AMON, SNEWS: each says it with a Param besides the role.
+_TESTS = ("Test", "InternalTest", "Test_Notice", "Test_Submission")
 
 
 def read_params(root: Element) -> dict[str, str]:
@@ -39,6 +41,11 @@ def is_retraction(kind: Kind, params: Mapping[str, str], cites: Collection[str],
         or any(params.get(name, "").lower() in _YES for name in ("Retraction", "RetractFlag"))
         or "retraction" in ivorn.partition("#")[2].lower()
     )
+
+
+def says_test(params: Mapping[str, str]) -> bool:
+    """Tell whether a Param says that nothing happened."""
+    return any(params.get(name, "").lower() in _YES for name in _TESTS)
 
 
 def is_update(packet_type: str, params: Mapping[str, str], cites: Collection[str]) -> bool:

@@ -84,7 +84,8 @@ def test_a_gravitational_wave_alert_names_its_map_and_time() -> None:
     [
         (b"{", "not well-formed JSON"),
         (b"[1]", "not well-formed XML"),
-        (b"{}", "neither .schema of GCN nor a superevent_id"),
+        (b"{}", "neither .schema of GCN, a mission and a time, nor a superevent_id"),
+        (b'{"mission": "Swift"}', "neither .schema of GCN, a mission and a time, nor a superevent_id"),
         (b"{" * 100_000, "not well-formed JSON"),
         (b'{"a":' * 100_000, "not well-formed JSON"),
         (b'{"' + b"a" * (5 << 20), "more than"),
@@ -93,6 +94,42 @@ def test_a_gravitational_wave_alert_names_its_map_and_time() -> None:
 def test_what_is_no_notice_is_refused(raw: bytes, reason: str) -> None:
     with pytest.raises(NotVoevent, match=reason):
         read_packet(raw)
+
+
+def _swift(schema: str, **words: Any) -> bytes:
+    given = {"ra": 244.7, "dec": -15.7, "ra_dec_error": 0.05, "trigger_time": "2026-03-15T09:17:50Z", "id": "1220155"}
+    address = f"https://gcn.nasa.gov/schema/main/gcn/notices/{schema}.schema.json"
+    return json.dumps({"$schema": address, "mission": "Swift", "instrument": "BAT", **given, **words}).encode()
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind", "problem"),
+    [
+        ("swift/bat/position", Kind.POSITION, ""),
+        ("swift/bat/lightcurve", Kind.PRODUCT, ""),
+        ("swift/pointing", Kind.POINTING, "where the spacecraft points"),
+        ("core/Pointing", Kind.POINTING, "where the spacecraft points"),
+    ],
+)
+def test_a_notice_that_tells_no_new_position_is_known_by_its_schema(schema: str, kind: Kind, problem: str) -> None:
+    packet = read_packet(_swift(schema))
+    assert packet.kind is kind
+    assert problem in packet.position_problem
+    assert bool(packet.position_problem) == bool(problem)
+
+
+@pytest.mark.parametrize("path", ["burstcube/test", "icecube/test/gold_bronze_track_alerts", "superk/sn_alert.test"])
+def test_a_notice_of_a_topic_for_tests_is_a_test(path: str) -> None:
+    assert read_packet(_swift(path, alert_tense="current")).is_test
+    assert not read_packet(_swift(path.replace("test", "attest"), alert_tense="current")).is_test
+
+
+def test_a_notice_without_schema_is_known_by_its_mission() -> None:
+    words = json.loads(_swift("x"))
+    del words["$schema"]
+    packet = read_packet(json.dumps({**words, "instrument": "BAT-GUANO", "alert_type": "update"}).encode())
+    assert (packet.stream, packet.packet_type, packet.trigger_id) == ("SWIFT", "BAT-GUANO-update", "1220155")
+    assert packet.position is not None
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,10 @@ def test_every_packet_of_a_known_stream_has_its_name_kind_and_instrument() -> No
         ("chime_frb_detection__01", 124.84750366210938, False),
         ("amon_icecube_gold_event__02", 0.8283, False),
         ("lvc_update__01", None, True),
+        ("integral_refined_pos__03", 16.47, True),
+        ("swift_xrt_pos__04", 10.0, True),
+        ("gecam_flt_event__04", 4.69, False),
+        ("fermi_gbm_alert__03", 6.0, False),
     ],
 )
 def test_significance_and_whether_it_is_news(file: str, significance: float | None, update: bool) -> None:
@@ -119,6 +123,9 @@ def test_significance_and_whether_it_is_news(file: str, significance: float | No
         ("ipn_raw__02", "IPN", "Raw", Kind.TRIGGER, "out of range"),
         ("lvc_retraction__02", "LVC", "Retraction", Kind.RETRACTION, "no position"),
         ("svom_eclairs_wakeup__03", "SVOM", "eclairs-wakeup", Kind.POSITION, ""),
+        # Where the source is, however the satellite moves: where it points is in its Params.
+        ("svom_slewing__01", "SVOM", "slewing", Kind.POSITION, ""),
+        ("svom_not_slewing__01", "SVOM", "not-slewing", Kind.POSITION, ""),
         ("calet_gbm_flight_lightcurve__01", "CALET", "GBM_Flight_Lightcurve", Kind.PRODUCT, "spacecraft"),
         ("realfast_io_realfast__01", "realfast.io", "realfast", Kind.UNKNOWN, ""),
     ],
@@ -197,6 +204,58 @@ def test_a_packet_can_not_be_changed() -> None:
 def test_what_is_no_voevent_is_refused_with_the_reason(file: str, reason: str) -> None:
     with pytest.raises(NotVoevent, match=re.escape(reason)):
         parse((PACKETS / "malformed" / f"{file}.xml").read_bytes())
+
+
+# As VOEvent 2.1 has it: no local part, an interval, a time scale and units of its own.
+NEW = """<voe:VOEvent xmlns:voe="http://www.ivoa.net/xml/VOEvent/v2.1" version="2.1" role="observation"
+  ivorn="ivo://org.example/lab/Burst_2026-10-02T17_34_45::v1.0"><Who/><WhereWhen><ObsDataLocation><ObservatoryLocation/>
+  <ObservationLocation><AstroCoordSystem><TimeFrame><TimeScale>TAI</TimeScale></TimeFrame></AstroCoordSystem>
+  <AstroCoords><Time><TimeInterval><ISOTimeStart>2026-10-02T17:35:22</ISOTimeStart>
+  <ISOTimeStop>2026-10-02T18:00:00</ISOTimeStop></TimeInterval></Time>
+  <Position2D unit="deg"><Value2><C1>37.06</C1><C2 pos_unit="deg">31.31</C2></Value2>
+  <Error2><C1 pos_unit="arcmin">3</C1><C2 pos_unit="arcmin">6</C2></Error2></Position2D>
+  </AstroCoords></ObservationLocation></ObsDataLocation></WhereWhen></voe:VOEvent>"""
+
+
+def test_voevent_2_1_says_things_in_its_own_way() -> None:
+    packet = parse(NEW.encode())
+    assert packet.ivorn.endswith("::v1.0")
+    assert (packet.ra_deg, packet.dec_deg, packet.position_problem) == (37.06, 31.31, "")
+    assert packet.error_deg == pytest.approx(0.1)
+    assert str(packet.event_utc) == "2026-10-02 17:34:45+00:00"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('version="2.1"', 'version="2.0"', "is not an identifier"),
+        ("/lab/", "/../", "is not an identifier"),
+        ("ivo://org", "http://org", "is not an identifier"),
+    ],
+)
+def test_a_2_1_identifier_is_one_all_the_same(old: str, new: str, reason: str) -> None:
+    with pytest.raises(NotVoevent, match=reason):
+        parse(NEW.replace(old, new).encode())
+
+
+def test_each_value_may_have_a_unit_of_its_own(variant: Callable[..., bytes]) -> None:
+    assert parse(variant((b"<Error2Radius>0.0500", b'<Error2Radius pos_unit="arcsec">180'))).error_deg == 0.05
+    other = parse(variant((b"<C1>64", b'<C1 pos_unit="h">4')))
+    assert other.position is None
+    assert "the position is in deg, h, only degrees are understood" in other.position_problem
+
+
+@pytest.mark.parametrize("name", ["Test", "InternalTest", "Test_Notice", "Test_Submission"])
+@pytest.mark.parametrize(("value", "is_test"), [("true", True), ("1", True), ("false", False)])
+def test_a_param_may_say_that_it_is_a_test(variant: Callable[..., bytes], name: str, value: str, is_test: bool) -> None:
+    packet = parse(variant((b"<What>", f'<What><Param name="{name}" value="{value}"/>'.encode())))
+    assert (packet.role, packet.is_test) == ("observation", is_test)
+
+
+def test_a_map_is_named_before_its_picture(variant: Callable[..., bytes]) -> None:
+    picture, fits = b"http://x/locplot.png", b"http://x/healpix.fit"
+    both = b'<What><Param name="LocationMap_URL" value="%s"/><Param name="HealPix_URL" value="%s"/>' % (picture, fits)
+    assert parse(variant((b"<What>", both))).skymap == fits.decode()
 
 
 BOMB = b"".join(

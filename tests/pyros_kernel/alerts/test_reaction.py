@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,44 @@ def test_another_satellite_s_trigger_of_the_same_burst_joins_its_request(
     assert requests(desk)[0].sequences[0].ra_deg == 64.7373, "the better position stays"
 
 
+GOLD = (
+    (PACKETS / "amon_icecube_gold_event__02.xml")
+    .read_bytes()
+    .replace(b"2020-06-15T14:49:17.37</ISOTime>", b"2022-09-30T11:11:52.12</ISOTime>")
+)
+REVISED = (b"_017593623_0", b"_017593623_1"), (b"143.4519", b"143.2600"), (b"0.9201</Err", b"0.4100</Err")
+
+
+def changed(raw: bytes, *replacements: tuple[bytes, bytes]) -> bytes:
+    for old, new in replacements:
+        assert old in raw, old
+        raw = raw.replace(old, new)
+    return raw
+
+
+def want_neutrinos(desk: Any) -> None:
+    wanted = {"streams": ["AMON"], "packet_types": ["ICECUBE_GOLD_Event"], "max_error_deg": 2}
+    change_strategy(desk, conditions=wanted)
+
+
+def test_a_revision_without_a_trigger_s_number_joins_its_event_by_time_and_place(desk: Any) -> None:
+    want_neutrinos(desk)
+    assert desk.take(GOLD).status is AlertStatus.ACCEPTED
+    desk.take(changed(GOLD, *REVISED))
+    assert len(requests(desk)) == 1
+    assert requests(desk)[0].sequences[0].ra_deg == 143.26
+    desk.take(changed(GOLD, (b"_017593623_0", b"_099999999_0"), (b"143.4519", b"163.4519")))
+    assert len(requests(desk)) == 2, "another neutrino at the same time"
+
+
+def test_a_retraction_without_number_and_citation_finds_what_it_retracts(desk: Any) -> None:
+    want_neutrinos(desk)
+    assert desk.take(GOLD).status is AlertStatus.ACCEPTED
+    raw = re.sub(rb'(name="Retraction"\s+value=)"false"', rb'\1"true"', changed(GOLD, *REVISED[:1]))
+    assert desk.take(raw).withdrawn
+    assert requests(desk)[0].status is RequestStatus.CANCELLED
+
+
 @pytest.mark.parametrize(
     "elsewhere", [((b"64.7373", b"69.0000"),), ((b"11:11:52.12", b"11:01:52.12"),)], ids=["place", "time"]
 )
@@ -219,7 +258,7 @@ def test_a_packet_that_cites_an_earlier_one_belongs_to_its_request(desk: Any, va
 def test_numbers_that_mean_no_trigger_join_nothing(desk: Any, variant: Callable[..., bytes], trigger: bytes) -> None:
     no_trigger = (b'"TrigID"       value="1125809"', b'"TrigID"       value="' + trigger + b'"')
     desk.take(variant(no_trigger))
-    desk.take(variant(no_trigger, *LATER))
+    desk.take(variant(no_trigger, *LATER, (b"64.7373", b"69.0000")))
     assert len(requests(desk)) == 2
 
 

@@ -119,6 +119,14 @@ def test_a_test_that_calls_itself_an_observation_moves_nothing() -> None:
     assert gate(packet, packet.event_utc.timestamp(), ("observation", "test")) == ""  # type: ignore[union-attr]
 
 
+def test_what_a_param_calls_a_test_is_moved_for_only_by_a_strategy_for_tests(variant: Callable[..., bytes]) -> None:
+    packet = parse(variant((b"<What>", b'<What><Param name="InternalTest" value="true"/>')))
+    both = [strategy("real", 2), strategy("tests", 1, roles=["test"])]
+    decision = decide(packet, both, BURST_S + 60)
+    assert decision.strategy is both[1]
+    assert decide(packet, both[:1], BURST_S + 60).strategy is None
+
+
 def test_conditions_on_significance_and_observability(variant: Callable[..., bytes]) -> None:
     packet = parse(SWIFT)
     assert packet.significance is not None
