@@ -61,13 +61,13 @@ def command_of(recipe: Recipe, runner: Runner) -> click.Command:
 def _option(field: Field) -> click.Option:
     words = [field.help] if field.help else []
     if field.kind == "quantity":
-        words.append(f"With its unit, like {field.unit}.")
+        words.append(f"with its unit, like {field.unit}")
     if field.kind == "texts":
-        words.append("With commas between them.")
+        words.append("with commas between them")
     if field.default is not None:
         shown = ",".join(field.default) if isinstance(field.default, list) else field.default
-        words.append(f"[default: {shown}]")
-    flag, help_ = field.name.replace("_", "-"), " ".join(words)
+        words.append(f"default: {shown}")
+    flag, help_ = field.name.replace("_", "-"), "; ".join(words)
     if field.kind == "flag":
         return click.Option(
             [f"--{flag}/--no-{flag}", field.name], default=None, required=field.required, help=help_

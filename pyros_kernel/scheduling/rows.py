@@ -170,10 +170,15 @@ def _angle(row: Mapping[str, Any], column: str) -> float:
     text = str(row[column])
     try:
         if any(mark in text for mark in ":hd "):
-            return float(Angle(text, unit=u.hourangle if column == "ra" else u.deg).deg)
-        return float(text)
+            angle_deg = float(Angle(text, unit=u.hourangle if column == "ra" else u.deg).deg)
+        else:
+            angle_deg = float(text)
     except (ValueError, u.UnitsError) as error:
         raise ValueError(f"{column}: {text!r} is no angle: {error}") from None
+    low_deg, high_deg = (0, 360) if column == "ra" else (-90, 90)
+    if not low_deg <= angle_deg <= high_deg:
+        raise ValueError(f"{column}: {text!r} lies outside {low_deg}° to {high_deg}°")
+    return angle_deg
 
 
 def _moment(row: Mapping[str, Any], column: str, default: float) -> float:

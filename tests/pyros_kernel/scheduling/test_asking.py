@@ -100,6 +100,7 @@ def test_a_list_asks_the_observatory(services: NightServices, tmp_path: Path) ->
         "V4,Clusters and standards,20:40:00,+30:00:00,r,,2,,,,,\n"
         "V5,Clusters and standards,20:40:00,+30:00:00,r,60,2,,,murky,,\n"
         "V6,Clusters and standards,20:40:00,+95:00:00,r,60,2,,,,,\n"
+        "V7,Clusters and standards,400,+30:00:00,r,60,2,,,,,\n"
     )
     with services.store.session() as session:
         asked = ask_rows(session, rows_of(tmp_path / "list.csv"), services.sky, services.clock.unix_s())
@@ -109,9 +110,10 @@ def test_a_list_asks_the_observatory(services: NightServices, tmp_path: Path) ->
         "programme: there is no",
         "exposure_s is missing",
         "transparency: 'murky'",
-        "dec 95",
+        "dec: '+95:00:00' lies outside -90° to 90°",
+        "ra: '400' lies outside 0° to 360°",
     ]
-    assert [r.line for r in asked.refused] == [3, 4, 5, 6, 7]
+    assert [r.line for r in asked.refused] == [3, 4, 5, 6, 7, 8]
     for refused, word in zip(asked.refused, words, strict=True):
         assert word in refused.reason
     with services.store.session(read_only=True) as session:

@@ -70,14 +70,14 @@ def test_bad_rows_are_refused_with_line_and_reason(tmp_path: Path, spm: Sky) -> 
     )
     assert block.min_altitude_deg == pytest.approx(30.0)
     assert [r.line for r in read.refused] == [3, 4, 5, 6, 7, 8, 9]
-    words = ["dec 99", "ra: 'xx'", "duration_s is missing", "no twilight", "used twice", "mandatory", "max_airmass"]
+    words = ["dec: '99'", "ra: 'xx'", "duration_s is missing", "no twilight", "used twice", "mandatory", "max_airmass"]
     for refused, word in zip(read.refused, words, strict=True):
         assert word in refused.reason
     code, output = _run(
         "--requests", tmp_path / "r.csv", "--site", "SPM", "--night", "2026-11-22", "--out", tmp_path / "o.json"
     )
     assert code == 0
-    assert "r.csv:3: refused: block B" in output
+    assert "r.csv:3: refused: dec: '99' lies outside -90° to 90°" in output
     with pytest.raises(BadRequests, match=r"is \.csv, \.ecsv or \.json"):
         read_requests(tmp_path / "r.xls", spm)
 
