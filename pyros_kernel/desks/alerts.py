@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from astropy.time import Time
+from sqlalchemy import func, select
 
 from pyros_kernel.agents.alert_manager import AlertManager
 from pyros_kernel.alerts import AlertReplay, Answer, Explanation, NotVoevent, Packet, read_packet, send, strategy_table
@@ -19,7 +20,7 @@ from pyros_kernel.alerts.remote import Remote
 from pyros_kernel.alerts.watched import WatchedDirectory
 from pyros_kernel.opening import fixture_path
 from pyros_kernel.services import Services
-from pyros_kernel.store import note_cell
+from pyros_kernel.store import Alert, note_cell
 
 _LINKED = 100  # so many packets of an archive are linked to the cell that replays it: each is parsed for its name
 
@@ -32,6 +33,13 @@ class AlertDesk:
 
     def __init__(self, services: Services, manager: AlertManager, stack: ExitStack) -> None:
         self._services, self._manager, self._stack = services, manager, stack
+
+    def __repr__(self) -> str:
+        with self._services.store.session(read_only=True) as session:
+            taken = session.scalar(select(func.count()).select_from(Alert)) or 0
+            last = session.scalar(select(Alert).order_by(Alert.id.desc()).limit(1))
+        latest = "" if last is None else f", the last one {last.ivorn}, {last.status}"
+        return f"<Alerts: received at port {self._manager.port}, {taken} in the store{latest}>"
 
     @property
     def address(self) -> tuple[str, int]:
@@ -71,8 +79,11 @@ class AlertDesk:
 
         :param broker: ``host:port``
         :param filters: XPath expressions, by which it is asked to filter
+        :raises ValueError: if it is no ``host:port``
         """
         host, _, port = broker.rpartition(":")
+        if not (host and port.isdecimal()):
+            raise ValueError(f"{broker!r} is no broker: write it as host:port, such as 127.0.0.1:8099")
         return self._manager.intake.subscribe(host, int(port), filters)
 
     def broadcast(self, port: int = 8099) -> Broadcaster | Elsewhere:

@@ -28,6 +28,9 @@ class ByHand:
     def __init__(self, services: Services, lease: ControlLease) -> None:
         self._services, self._lease = services, lease
 
+    def __repr__(self) -> str:
+        return f"<By hand: {', '.join(self.devices) or 'no device speaks the PyROS language'}>"
+
     @property
     def devices(self) -> Mapping[str, str]:
         """The devices that speak the language: name → its word in the grammar."""

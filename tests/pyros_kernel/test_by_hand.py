@@ -30,6 +30,7 @@ def obs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observatory]:
 
 def test_a_line_goes_to_the_device_and_its_answer_comes_back(obs: Observatory) -> None:
     assert obs.by_hand.devices["dome"] == "DOME" and obs.by_hand.devices["focuser"] == "FOCUSER"
+    assert repr(obs.by_hand).startswith("<By hand: telescope, ")
     assert obs.by_hand.send("dome", "GET", "STATUS")["shutter"] == "closed"
     obs.by_hand.send("focuser", "SET", "POSITION", 36000.0)
     obs.by_hand.send("focuser", "DO", "GOTO")

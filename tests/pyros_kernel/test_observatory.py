@@ -174,6 +174,9 @@ def test_an_alert_interrupts_and_the_telescope_slews(tmp_path: Path) -> None:
     with observatory as obs:
         observing(obs)
         before = next(s for s in obs.snapshot().placed if s.status == "executing")
+        assert ", 0 in the store>" in repr(obs.alerts)
+        with pytest.raises(ValueError, match="'upstream' is no broker: write it as host:port"):
+            obs.alerts.subscribe("upstream")
         assert obs.alerts.send(BURST).ack
         until(
             lambda: any(s.is_alert and s.status == "executing" for s in obs.snapshot().placed), "the burst is observed"
@@ -185,6 +188,7 @@ def test_an_alert_interrupts_and_the_telescope_slews(tmp_path: Path) -> None:
         assert obs.alerts.send(BURST).ack, "a copy is acknowledged"
         until(lambda: obs.snapshot().alerts[0].status == "observed", "the burst was observed", 60)
         assert len(obs.snapshot().alerts) == 1
+        assert ", 1 in the store, the last one ivo://nasa.gsfc.gcn/SWIFT#BAT_GRB_Pos_1125809" in repr(obs.alerts)
         bursts = [fits.getheader(p) for p in obs.settings.data.glob("2022-09-29/images/*.fits")]
         bursts = [h for h in bursts if "1125809" in h.get("ALERTID", "") + h["OBJECT"]]
         assert bursts
