@@ -223,10 +223,9 @@ class Course:
 
     def _flats(self, flats: Flats, cancelled: Cancellation) -> None:
         outcome = take_twilight_flats(flats.channel, flats.filter, self._services, cancelled, self.analysis)
-        logger.info("%s: %s", flats, outcome.reason or outcome.state)
-        if outcome.state is RecipeStatus.INTERRUPTED:
-            return  # by weather, an alert, or a sequence that is due: once more, if there is time
         if isinstance(outcome.error, Refused):
-            self.flats.missed(flats.channel)
-        else:
-            self.flats.done(flats)
+            logger.warning("%s: %s; %s", flats, outcome.reason, self.flats.missed(flats.channel))
+            return
+        logger.info("%s: %s", flats, outcome.reason or outcome.state)
+        if outcome.state is not RecipeStatus.INTERRUPTED:
+            self.flats.done(flats)  # else by weather, an alert, or a sequence that is due: once more, if there is time

@@ -76,9 +76,10 @@ class TwilightFlats:
         """Note that they are taken, or that they never will be in this night."""
         self._left = [other for other in self._left or [] if other != flats]
 
-    def missed(self, channel: Channel) -> None:
-        """Note that a channel's light of this twilight has passed."""
+    def missed(self, channel: Channel) -> str:
+        """Note that a channel's light of this twilight has passed, and say what comes of its flats."""
         self._too_late.add(channel)
+        return f"no more of {channel} this night" if self._rises else f"{channel} goes on in the morning"
 
     @property
     def _rises(self) -> bool:

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from pyros_kernel.store.base import Base, Stateful, status_column
 
+BEST_FOCUS = "best focus"  # how the step is called that leaves the focuser there, in whatever recipe
+
 
 class RecipeStatus(StrEnum):
     """Where a run of a recipe stands."""

@@ -21,10 +21,10 @@ from pyros_kernel.recipes.target import Target
 from pyros_kernel.recipes.visible import place_at
 from pyros_kernel.services import Services
 from pyros_kernel.store import Channel, RecipeStep, StepStatus
+from pyros_kernel.store.recipe import BEST_FOCUS
 from pyros_kernel.tasks.cuts import through_cuts
 from pyros_kernel.tasks.exposing import Shot
 
-_BEST = "best focus"  # how the step is called that moves there, in whatever recipe
 NEVER_FOUND = "it was never found"
 _SCANS = 3
 _PUT_BACK = "focus put back"  # … or back where it was, because nothing was found
@@ -110,11 +110,11 @@ def focus_here(
         steps.say(f"scan {scan} shows no minimum; the next one is around {middle:.0f} steps")
     if curve is None:
         steps.step(_PUT_BACK, lambda: _go(steps, focuser, float(begin["position"]), step))
-        steps.require(_BEST, "no minimum was found: too few stars, or the focus is far off; give a larger step")
+        steps.require(BEST_FOCUS, "no minimum was found: too few stars, or the focus is far off; give a larger step")
         return {}
     best = round(curve.best)
     steps.say(f"sharpest at {best} steps: {curve.sharpest:.2f} px")
-    steps.step(_BEST, lambda: _go(steps, focuser, best, step))
+    steps.step(BEST_FOCUS, lambda: _go(steps, focuser, best, step))
     points_seen = [{"position": p, "fwhm_px": w} for p, w in sorted(seen.items())]
     return {"best": best, "fwhm_px": round(curve.sharpest, 3), "points": points_seen}
 
@@ -142,7 +142,7 @@ def focus_is_due(services: Services) -> str:
     Where it was looked for in vain, it is not looked for again at once.
     """
     with services.store.session(read_only=True) as session:
-        last, tried = _last(session, _BEST), _last(session, _PUT_BACK)
+        last, tried = _last(session, BEST_FOCUS), _last(session, _PUT_BACK)
     now_s = services.clock.unix_s()
     if tried is not None and tried.ended is not None and 0 <= now_s - tried.ended.timestamp() < _PATIENCE_S:
         return ""  # clouds, or a field without stars

@@ -13,7 +13,7 @@ from pyros_kernel.images import ImageContext, Place
 from pyros_kernel.recipes.steps import Steps
 from pyros_kernel.recipes.target import Target
 from pyros_kernel.services import Services
-from pyros_kernel.store import Channel
+from pyros_kernel.store import Channel, Image
 from pyros_kernel.tasks.exposing import Shot
 from pyros_kernel.tasks.looking import geometry_of
 
@@ -46,37 +46,34 @@ def frame_step(
     filter_name: str | None = None,
     *,
     analysed: bool = True,
-    **notes: Any,
 ) -> dict[str, Any]:
     """Take one frame, as a step.
 
     :param filter_name: brought into the beam before, in the same step: a resumed run can't know which one is there
     :param analysed: whether it gets a quick-look; what is used at once and not looked at again needs none
-    :param notes: further items of the step's result
     :return: ``path`` under the data directory, ``image`` (its id), ``level`` (median counts), ``at_s`` (unix
-        seconds of its middle), and the notes
+        seconds of its middle)
     """
 
     return shot_step(
         steps,
         name,
         lambda: Shot(camera, exposure, kind, context_of(camera, steps.services, target), filter_name, analysed),
-        **notes,
     )
 
 
-def shot_step(steps: Steps, name: str, shot: Callable[[], Shot], **notes: Any) -> dict[str, Any]:
+def shot_step(steps: Steps, name: str, shot: Callable[[], Shot]) -> dict[str, Any]:
     """Take a frame, as a step; see :func:`frame_step`.
 
     :param shot: says what to take
     """
+    return steps.step(name, lambda: taken(*steps.take(shot(), name)))
 
-    def work() -> dict[str, Any]:
-        frame, image = steps.take(shot(), name)
-        middle_s = float(frame.start.unix) + float(frame.exposure_time.to_value(u.s)) / 2
-        return {"path": image.path, "image": image.id, "level": level_of(frame), "at_s": middle_s, **notes}
 
-    return steps.step(name, work)
+def taken(frame: Frame, image: Image) -> dict[str, Any]:
+    """Tell of a frame what a step keeps; see :func:`frame_step`."""
+    middle_s = float(frame.start.unix) + float(frame.exposure_time.to_value(u.s)) / 2
+    return {"path": image.path, "image": image.id, "level": level_of(frame), "at_s": middle_s}
 
 
 def context_of(camera: Camera, services: Services, target: Target | None) -> ImageContext:

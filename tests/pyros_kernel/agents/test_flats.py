@@ -56,10 +56,21 @@ def test_the_morning_is_the_evening_backwards(obs: Observatory) -> None:
 
 def test_a_channel_whose_light_has_passed_leaves_the_other_its_own(obs: Observatory) -> None:
     flats = at(obs, MORNING_6)
-    flats.missed(Channel.NIR)
+    assert flats.missed(Channel.NIR) == "no more of NIR this night"
     assert (one := flats.next(3600.0)) is not None and one.channel is Channel.VIS
     flats.missed(Channel.VIS)
     assert flats.next(3600.0) is None and not flats.to_come
+
+
+def test_what_the_evening_had_no_light_for_comes_in_the_morning(obs: Observatory) -> None:
+    clock = ManualClock(Time(SUN_6))
+    flats = TwilightFlats(replace(obs.services, clock=clock))
+    assert flats.missed(Channel.VIS) == "VIS goes on in the morning"
+    assert order(flats) == ["NIR J", "NIR H"]
+    for when in (SUN_15, MORNING_6):
+        clock.advance(Time(when).unix - clock.unix_s())
+        left = order(flats)
+    assert left == ["VIS r", "VIS g", "VIS i", "VIS z"]
 
 
 def test_the_dome_stays_open_for_a_light_that_comes(obs: Observatory) -> None:

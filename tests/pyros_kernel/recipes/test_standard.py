@@ -44,7 +44,6 @@ from pyros_kernel.recipes import (
     time_series,
 )
 from pyros_kernel.recipes.standard.autofocus import focus_is_due
-from pyros_kernel.recipes.standard.flats import brightening, fitted_exposure_s
 from pyros_kernel.recipes.standard.focus_curve import curve_svg, fit_focus
 from pyros_kernel.recipes.standard.pointing_run import spread
 from pyros_kernel.recipes.standard.tiles import tiles_of_circle, tiles_of_map
@@ -303,17 +302,6 @@ def test_a_pointing_run_stays_in_its_zone(points: int, low: float, high: float) 
     assert all(low <= alt <= high and 0 <= az < 360 for alt, az in places)
 
 
-@given(st.floats(10, 1e5), st.floats(0.1, 60), st.floats(500, 40000))
-def test_a_fitted_exposure_hits_the_level_of_a_steady_light(rate: float, first_s: float, wanted: float) -> None:
-    exposure_s, light = first_s, 0.0
-    for _ in range(12):
-        light = min(rate * exposure_s, 60000)
-        if abs(light - wanted) < 0.01 * wanted:
-            break
-        exposure_s = fitted_exposure_s(exposure_s, light, wanted, saturated=light >= 60000)
-    assert light == pytest.approx(wanted, rel=0.01)
-
-
 @pytest.mark.parametrize(
     ("flag", "spoil"),
     [
@@ -342,11 +330,3 @@ def test_a_frame_that_can_not_be_what_the_camera_saw_ends_a_recipe_by_name_and_i
             return list(session.get_one(Image, bad.value.image_id).quicklook.get("flags", []))
 
     until(lambda: flag in flags(), "it is flagged")
-
-
-@given(st.floats(-0.004, 0.004), st.floats(30, 150), st.floats(0, 300))
-def test_a_light_that_fades_evenly_is_foretold(per_s: float, between_s: float, wait_s: float) -> None:
-    first, last = (0.0, 1000.0), (between_s, 1000.0 * math.exp(per_s * between_s))
-    expected = min(max(math.exp(per_s * wait_s), 0.25), 4.0)
-    assert brightening(first, last, between_s + wait_s) == pytest.approx(expected, rel=1e-6)
-    assert brightening(last, last, 0.0) == 1.0
