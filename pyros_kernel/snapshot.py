@@ -128,7 +128,7 @@ class QuotaView:
 class AlertView:
     """An alert and what became of it.
 
-    :param steps: step → milliseconds (real) since the packet's last byte
+    :param steps: step → milliseconds (real) since the packet's last byte, in the order they were reached
     :param file: where the packet lies; empty if it was not kept
     :param became: the request that was made of it, with its state; empty if none was
     """

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from instruments import PlcState, WeatherState
+from instruments import CameraState, PlcState, WeatherState
 from pyros_kernel import describe
 from pyros_kernel.agents.agent import Agent
 from pyros_kernel.agents.config import AgentConfig
@@ -24,6 +24,7 @@ _SELDOM_REAL_S = 0.5  # what moves seldom, and decides about nothing, is asked h
 _SELDOM = (DeviceKind.FILTER_WHEEL, DeviceKind.FOCUSER, DeviceKind.ROTATOR)
 _KEEP_S = 60.0  # observatory seconds between two rows of history …
 _SAVE_REAL_S = 1.0
+_APART_S = 1.0  # exposures that end so far from one another are two
 _WAITING = 20_000  # rows that wait for a store that is away: hours
 _KEEP_REAL_S = 1.0  # … and real seconds, so that a fast clock doesn't fill the store
 
@@ -35,6 +36,7 @@ class Monitoring(Agent):
         super().__init__(Agent.MONITORING, config=config, clock=services.clock)
         self._services = services
         self._kept: dict[str, tuple[float, bool, bool]] = {}  # device → (kept at, was answering, was safe)
+        self._ends: dict[str, float] = {}  # camera → end of the exposure that was kept last
         self._unsaved: deque[Callable[[], DeviceStatus | Weather]] = deque(maxlen=_WAITING)
         self._saving = threading.Lock()
 
@@ -69,11 +71,20 @@ class Monitoring(Agent):
         now_s = self._services.clock.unix_s()
         safe = isinstance(state, PlcState) and self._services.safety.verdict().safe
         kept_s, answered, was_safe = self._kept.get(name, (0.0, False, False))
-        due = now_s - kept_s >= max(_KEEP_S, _KEEP_REAL_S * self._services.clock.speed)
+        passed_s, often_s = now_s - kept_s, _KEEP_REAL_S * self._services.clock.speed
+        due = passed_s >= max(_KEEP_S, often_s) or (passed_s >= often_s and self._exposes_anew(name, state))
         changed = answered != (state is not None) or was_safe != safe
         if due or changed:
             self._kept[name] = (now_s, state is not None, safe)
             self._keep(name, state, now_s)
+
+    def _exposes_anew(self, name: str, state: object | None) -> bool:
+        """Tell whether a camera's exposure is not the one that was kept: others read here how long it is."""
+        if not isinstance(state, CameraState) or state.exposure is None:
+            return False
+        ends_s = describe.read_s(state) + state.remaining.value
+        before_s, self._ends[name] = self._ends.get(name, 0.0), ends_s
+        return abs(ends_s - before_s) > _APART_S
 
     def _keep(self, name: str, state: object | None, now_s: float) -> None:
         now = datetime.fromtimestamp(now_s, UTC)

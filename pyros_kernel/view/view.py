@@ -4,43 +4,30 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from pyros_kernel import describe
 from pyros_kernel.lease import LeaseView
 from pyros_kernel.services import Services
-from pyros_kernel.snapshot import AgentView, AlertView, DeviceView, ImageView, NightView, Snapshot, TaskView
+from pyros_kernel.snapshot import AgentView, AlertView, ImageView, NightView, Snapshot, TaskView
 from pyros_kernel.store import (
     Alert,
     Image,
     Lease,
     Night,
 )
+from pyros_kernel.view.devices import DeviceLook
 from pyros_kernel.view.schedule import ScheduleLook
 from pyros_kernel.view.sky import SkyLook
 from pyros_kernel.view.tasks import read_tasks
 from pyros_kernel.view.weather import WeatherHistory
 
 _STORE_REAL_S = 0.5
-_STALE_S = 15.0
-_STALE_REAL_S = 1.5  # as a fast clock can't be polled faster; see safety.watch
 _LAST_ALERTS = 20
 _FIGURES = ("stars", "fwhm_px", "median", "noise", "saturated")
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What a device last said, in words and numbers."""
-
-    state: object
-    words: dict[str, str]
-    numbers: dict[str, float]
-    read_s: float
 
 
 class Agents(Protocol):
@@ -62,7 +49,7 @@ class View:
         self._alerts: tuple[AlertView, ...] = ()
         self._lease: LeaseView | None = None
         self._images: dict[str, ImageView] = {}
-        self._words: dict[str, _Said] = {}
+        self._devices = DeviceLook(services)
         self._sky = SkyLook(services.sky, services.site.min_altitude_deg)
         self._schedule = ScheduleLook(self._sky)
         self._weather = WeatherHistory(services.safety.rules)
@@ -95,7 +82,7 @@ class View:
             moon_illumination=illumination,
             night=night,
             verdict=services.safety.verdict(),
-            devices=self._devices(now_s),
+            devices=self._devices.look(now_s),
             images=images,
             placed=placed,
             rejected=rejected,
@@ -114,37 +101,6 @@ class View:
             lease=lease,
         )
 
-    def _devices(self, now_s: float) -> tuple[DeviceView, ...]:
-        limit_s = max(_STALE_S, _STALE_REAL_S * self._services.clock.speed)
-        views: list[DeviceView] = []
-        for name, member in self._services.devices.members.items():
-            said = self._said(name, member.instrument.last_state)
-            age_s = None if said is None else max(0.0, now_s - said.read_s)
-            views.append(
-                DeviceView(
-                    name=name,
-                    kind=member.row.kind.value,
-                    connected=member.usable,
-                    blocking=member.row.blocking,
-                    state={} if said is None else said.words,
-                    age_s=age_s,
-                    stale=age_s is None or age_s > limit_s,
-                    error=member.error,
-                    values={} if said is None else said.numbers,
-                )
-            )
-        return tuple(views)
-
-    def _said(self, name: str, state: object | None) -> _Said | None:
-        """Put a state into words once, however often it is looked at."""
-        if state is None:
-            return None
-        said = self._words.get(name)
-        if said is None or said.state is not state:
-            said = _Said(state, describe.words(state), describe.numbers(state), describe.read_s(state))
-            self._words[name] = said
-        return said
-
     def _read_store(self, now_s: float) -> None:
         services = self._services
         with services.store.session(read_only=True) as session:
@@ -158,6 +114,7 @@ class View:
             self._schedule.read(session, night)
             self._weather.read(session, now_s)
             self._tasks = read_tasks(session)
+            self._devices.read(session)
             self._lease = LeaseView.of(session.scalar(select(Lease)))
             alerts = session.scalars(
                 select(Alert).order_by(Alert.id.desc()).limit(_LAST_ALERTS).options(joinedload(Alert.request))
@@ -195,6 +152,7 @@ class View:
     def _alert(self, alert: Alert) -> AlertView:
         title = " ".join(x for x in (alert.stream, alert.packet_type, alert.trigger_id) if x) or alert.ivorn
         request = alert.request
+        steps = [(step, float(ms)) for step, ms in alert.steps.items() if isinstance(ms, int | float)]
         return AlertView(
             alert.id,
             alert.ivorn,
@@ -204,7 +162,7 @@ class View:
             alert.received.timestamp(),
             alert.ra_deg,
             alert.dec_deg,
-            {step: float(ms) for step, ms in alert.steps.items() if isinstance(ms, int | float)},
+            dict(sorted(steps, key=lambda step: step[1])),
             file=str(self._services.settings.data / alert.path) if alert.path else "",
             became="" if request is None else f"request {request.id} “{request.name}”: {request.status.value}",
         )

@@ -127,6 +127,10 @@ def test_a_second_one_watches_is_refused_by_name_rehearses_and_takes_over(obs: O
         until(lambda: any(s.status == "executing" for s in second.snapshot().placed), "it sees the running sequence")
         until(lambda: (v := second.snapshot().verdict) is not None and v.safe, "it judges by its own links")
         until(lambda: any(d.connected for d in second.snapshot().devices), "it sees the devices")
+        until(
+            lambda: any("exposure" in d.values and "exposure" in d.state for d in second.snapshot().devices),
+            "it knows how long an exposure is that the first one began",
+        )
         with pytest.raises(NotCommanding, match=rf"^stop night refused: .*process {os.getpid()} \(program\)"):
             second.stop_night()
         second.lease.ask("my burst")

@@ -10,7 +10,19 @@ import pytest
 
 from pyros_kernel.safety import read_rules
 from pyros_kernel.scheduling import Sky
-from pyros_kernel.store import Request, RequestKind, Sequence, SequenceStatus, Site, Store, Weather
+from pyros_kernel.store import (
+    Device,
+    DeviceKind,
+    DeviceStatus,
+    Request,
+    RequestKind,
+    Sequence,
+    SequenceStatus,
+    Site,
+    Store,
+    Weather,
+)
+from pyros_kernel.view.exposures import ExposureLook
 from pyros_kernel.view.sky import SkyLook
 from pyros_kernel.view.weather import WeatherHistory
 
@@ -88,3 +100,33 @@ def test_the_weather_of_the_last_hours_is_read_bit_by_bit(store: Store) -> None:
     limits = {s.quantity: (s.limit, s.upper, s.unit) for s in history.strips}
     assert limits["temperature"] == (-15.0, False, "°C")
     assert limits["humidity"] == (85.0, True, "%")  # where the dome closes, not where it is said
+
+
+def test_the_length_of_an_exposure_is_read_where_whoever_began_it_wrote_it(store: Store) -> None:
+    with store.session() as session:
+        camera = Device(
+            name="vis",
+            kind=DeviceKind.CAMERA_VIS,
+            site=Site(name="a hill", latitude_deg=31.0, longitude_deg=-115.0, elevation_m=0.0),
+        )
+        session.add(camera)
+        session.flush()
+        device_id = camera.id
+    look, ends_s = ExposureLook(), NOON.timestamp() + 40.0
+
+    def note(**state: float) -> None:
+        with store.session() as session:
+            session.add(DeviceStatus(device_id=device_id, time=NOON, connected=True, state=state))
+
+    def length_s(at_s: float = ends_s) -> float | None:
+        with store.session(read_only=True) as session:
+            look.read(session, {"vis": device_id})
+        return look.length_s("vis", at_s)
+
+    assert length_s() is None, "nobody wrote anything"
+    note(remaining=40.0, exposure=60.0)
+    assert length_s(ends_s + 0.4) == 60.0
+    assert length_s(ends_s + 60.0) is None, "that is the next one"
+    assert look.length_s("nir", ends_s) is None
+    note(remaining=0.0)
+    assert length_s() is None, "it is over"
