@@ -17,6 +17,13 @@ function place({ altitude, azimuth }) {
   return [-r * Math.sin(angle), -r * Math.cos(angle)];
 }
 
+const half = ({ shape }) => (shape === "executing" ? 17 : shape === "moon" ? 9 : 6);
+
+function around(thing) {
+  const [x, y] = place(thing), r = half(thing);
+  return [x - r, x + r, y - r, y + r];
+}
+
 class SkyMap {
   constructor(model, el) {
     this.model = model;
@@ -60,8 +67,9 @@ class SkyMap {
     for (const [text, x, y, anchor] of sides)
       node("text", { class: "side", x, y, "text-anchor": anchor }, this.grid, text);
     this.things.replaceChildren();
-    this.taken = [];  // by names: [left, right, top, bottom]
-    for (const thing of this.model.get("things")) this.drawThing(thing);
+    const things = this.model.get("things");
+    this.taken = things.filter((thing) => thing.named).map(around);  // [left, right, top, bottom]; names come to it
+    for (const thing of things) this.drawThing(thing);
   }
 
   drawThing({ name, title, tone, altitude, azimuth, named, shape }) {
@@ -71,8 +79,9 @@ class SkyMap {
     node("title", {}, group, title);
     node("circle", { r: shape === "moon" ? 8 : named ? 5 : 3 }, group);
     if (!named) return;
-    const gap = shape === "executing" ? 20 : shape === "moon" ? 11 : 9, side = x > R / 2 ? -1 : 1;
-    const k = this.scale, long = 6.6 * k * name.length, down = 11 * k;
+    const gap = half({ shape }) + 3, side = x > R / 2 ? -1 : 1;
+    const text = node("text", { class: "name" }, group, name);
+    const k = this.scale, long = Math.max(text.getComputedTextLength(), 6.6 * k * name.length), down = 11 * k;
     const places = [0, down, -down].flatMap((shift) => [[side, 4 + shift], [-side, 4 + shift]]);
     for (const [where, lower] of places) {
       const near = x + where * gap, far = near + where * long;
@@ -80,9 +89,12 @@ class SkyMap {
       if (left < -SIZE / 2 || right > SIZE / 2) continue;
       if (this.taken.some(([l, r, t, b]) => l < right && left < r && t < bottom && top < b)) continue;
       this.taken.push([left, right, top, bottom]);
-      node("text", { class: "name", x: where * gap, y: lower, "text-anchor": where < 0 ? "end" : "start" }, group, name);
+      text.setAttribute("x", where * gap);
+      text.setAttribute("y", lower);
+      text.setAttribute("text-anchor", where < 0 ? "end" : "start");
       return;
     }
+    text.remove();
   }
 
   drawTelescope() {

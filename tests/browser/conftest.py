@@ -109,7 +109,7 @@ def page(chromium: str, server: Any) -> Iterator[Any]:
         made = browser.new_page(viewport={"width": 1500, "height": 1800})
         made.set_default_timeout(60_000)
         failures: list[str] = []
-        made.on("pageerror", lambda error: failures.append(str(error)))
+        made.on("pageerror", lambda error: failures.append(f"{error}\n{error.stack}"))
         made.failures = failures  # type: ignore[attr-defined]
         with server_module(server).guarded(made) as strays:
             made.strays = strays  # type: ignore[attr-defined]

@@ -5,17 +5,23 @@ It imports neither pytest nor anything of the tests, so that a kernel in Jupyter
 
 from __future__ import annotations
 
+import atexit
 import functools
 import io
 import math
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
 from PIL import Image
 
 from pyros_kernel.lease import LeaseView
@@ -64,18 +70,36 @@ def curve(ra_deg: float, dec_deg: float) -> tuple[tuple[float, float], ...]:
     return tuple(points)
 
 
-@functools.cache
-def stars(seed: int, size: int = 256) -> bytes:
-    """A PNG of a star field."""
+_FILES = Path(tempfile.mkdtemp(prefix="pyros-stand-in-"))
+atexit.register(shutil.rmtree, _FILES, ignore_errors=True)
+
+
+def star_field(seed: int, size: int) -> NDArray[np.float64]:
+    """Counts of a star field."""
     random = np.random.default_rng(seed)
     frame = random.normal(18, 1, (size, size))
     y, x = np.mgrid[:size, :size]
     for cx, cy, flux in zip(*random.uniform(0, size, (2, 70)), random.pareto(1.1, 70) * 60, strict=True):
         frame += min(flux, 3000) * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * 1.6**2))
+    return frame
+
+
+@functools.cache
+def stars(seed: int, size: int = 256) -> bytes:
+    """A PNG of a star field."""
+    frame = star_field(seed, size)
     shown = np.clip(np.arcsinh(np.clip(frame - 8, 0, None) / 12) * 60, 0, 255).astype(np.uint8)
     out = io.BytesIO()
     Image.fromarray(shown).save(out, "PNG")
     return out.getvalue()
+
+
+@functools.cache
+def star_file(seed: int, size: int = 256) -> str:
+    """A FITS file of the same star field, which lies there as long as this process lives."""
+    path = str(_FILES / f"{seed}.fits")
+    fits.writeto(path, np.clip(star_field(seed, size) * 20, 0, 65535).astype(np.uint16))
+    return path
 
 
 def verdict(**unsafe: str) -> Verdict:
@@ -285,9 +309,18 @@ def night() -> Snapshot:
                 "GRB 261123A · r 30 s",
                 NOW_S - 21,
                 stars(4),
-                figures={"stars": 70.0, "fwhm_px": 3.8, "median": 18.0},
+                file=star_file(4),
+                figures={"stars": 62.0, "fwhm_px": 3.8, "median": 361.0},
             ),
-            ImageView("cagire", "data/2026-11-22/cagire-0039.fits", "GRB 261123A · J 30 s", NOW_S - 190, stars(5)),
+            ImageView(
+                "cagire",
+                "data/2026-11-22/cagire-0039.fits",
+                "GRB 261123A · J 30 s",
+                NOW_S - 190,
+                stars(5),
+                file=star_file(5),
+                figures={"stars": 58.0, "fwhm_px": 3.8, "median": 361.0},
+            ),
         ),
         placed=PLACED,
         rejected=REJECTED,

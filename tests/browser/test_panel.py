@@ -87,7 +87,7 @@ def test_every_text_can_be_read_in_each_theme(night: Any, page: Any, pictures: P
 
 
 def test_nothing_sticks_out_at_500_pixels(night: Any, page: Any, pictures: Path) -> None:
-    page.set_viewport_size({"width": 660, "height": 3200})
+    page.set_viewport_size({"width": 660, "height": 4200})  # a picture shows what is in view
     night.command("application:toggle-left-area")
     page.evaluate("() => { document.querySelector('.pyros-panel').style.width = '500px'; }")
     wide = sticking_out(page, ".pyros-panel")
@@ -134,6 +134,10 @@ def test_one_panel_in_two_places(lab: Any, page: Any, notebook: Any) -> None:
         )
     )
     lab.run_all()
+    page.evaluate(
+        """async () => { const { content } = window.jupyterapp.shell.currentWidget;
+        for (let i = 0; i < content.widgets.length; i++) await content.scrollToItem(i, 'start'); }"""
+    )
     reasons = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .pyros-panel header .why")
     expect(reasons).to_have_count(2)
     lab.execute("o.in_state('paused', 'in both')")

@@ -141,13 +141,15 @@ def test_a_sequence_without_a_place_is_drawn_with_what_it_needs(panels: Any, pag
     expect(schedule.locator(".pyros-svg .rejected")).to_have_count(0)
 
 
-def test_no_name_in_the_chart_hides_another(panels: Any, page: Any) -> None:
+@pytest.mark.parametrize("names", [".names text", ".thing[tabindex] :is(.name, circle)"])
+def test_no_name_in_the_charts_hides_another(panels: Any, page: Any, names: str) -> None:
     over = page.evaluate(
-        """() => [...document.querySelectorAll('.pyros-svg .names')].map(names => {
-            const boxes = [...names.children].map(e => [e.textContent, e.getBoundingClientRect()]);
+        """names => [...document.querySelectorAll('.pyros-svg')].map(svg => {
+            const boxes = [...svg.querySelectorAll(names)].map(e => [e.textContent, e.getBoundingClientRect()]);
             return boxes.flatMap(([a, p], i) => boxes.slice(i + 1)
                 .filter(([, q]) => p.left < q.right && q.left < p.right && p.top < q.bottom - 2 && q.top < p.bottom - 2)
-                .map(([b]) => `${a} over ${b}`)); }).flat()"""
+                .map(([b]) => `${a} over ${b}`)); }).flat()""",
+        names,
     )
     assert over == []
 
@@ -194,6 +196,8 @@ def test_every_text_can_be_read_in_each_theme(panels: Any, page: Any, pictures: 
         assert seen > 300
         assert poor == []
         if theme == "Light":
+            panel(page, "Schedule").locator("select").select_option(label="Vega field · not placed")
+            expect(panel(page, "Schedule").locator(".pyros-why")).to_contain_text("Vega field")
             for kind in ("Telescope", "Camera", "Weather", "Schedule", "Alerts", "Safety"):
                 panel(page, kind).screenshot(path=pictures / f"panel-{kind.lower()}.png")
     finally:
