@@ -71,7 +71,8 @@ def describe(summary: dict[str, Any]) -> list[str]:
         f"{summary['images']['total']} images; "
         f"{summary['simulated_s'] / 3600:.1f} h of night in {summary['real_s']:.0f} s"
     )
-    lines += [f"report    {summary['report']}", f"images    {summary['images_path']}"]
+    done_by = ", ".join(f"{name} {times}" for name, times in summary["recipes"].items())
+    lines += [f"recipes   {done_by}", f"report    {summary['report']}", f"images    {summary['images_path']}"]
     return lines
 
 

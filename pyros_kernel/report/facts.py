@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from pyros_kernel.report.cells import CellFacts, read_cells
+from pyros_kernel.report.recipes import recipes_of_night
 from pyros_kernel.report.sequences import SequenceFacts, sequence_facts
 from pyros_kernel.report.services import ReportServices
 from pyros_kernel.scheduling.quotas import Quota, read_quotas
@@ -79,7 +80,10 @@ class ScheduleFacts:
 
 @dataclass(frozen=True, slots=True)
 class NightFacts:
-    """Everything about a night that is told of it afterwards."""
+    """Everything about a night that is told of it afterwards.
+
+    :param recipes: recipe → how often the night's own work was done by it
+    """
 
     name: str
     status: str
@@ -97,6 +101,7 @@ class NightFacts:
     weather: tuple[WeatherFacts, ...]
     log: tuple[LogFacts, ...]
     cells: tuple[CellFacts, ...]
+    recipes: dict[str, int]
 
 
 def read_night(night_id: int, services: ReportServices) -> NightFacts:
@@ -132,6 +137,7 @@ def read_night(night_id: int, services: ReportServices) -> NightFacts:
             ),
             log=_log(session, span),
             cells=read_cells(session, night, span, (*told, *rejected), images),
+            recipes=recipes_of_night(session, span),
         )
 
 

@@ -48,6 +48,7 @@ def summarise(night_id: int, *, services: ReportServices) -> dict[str, Any]:
             }
             for alert in night.alerts
         ],
+        "recipes": night.recipes,
         "images": {
             "total": len(night.images),
             "by_camera": dict(sorted(Counter(image.camera for image in night.images).items())),

@@ -16,6 +16,7 @@ from astropy.io import fits
 from pyros_kernel.settings import ROOT
 
 NIGHT = ROOT / "notebooks" / "night.ipynb"
+RECIPES = {"observe", "autofocus", "take_bias", "take_darks", "take_flats"}
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 
 
@@ -36,6 +37,9 @@ def test_a_whole_night_from_one_command_and_once_more_under_nbval(tmp_path: Path
     assert summary["status"] == "done"
     assert summary["simulated_s"] > 10 * 3600
     assert summary["sequences"]["executed"] >= 10
+    # What a night has time for besides depends on the machine; each of the others by the night itself is in
+    # test_by_recipe (mosaic, time_series, pointing_run) and test_alerts_at_night (follow_alert).
+    assert set(summary["recipes"]) >= RECIPES, summary["recipes"]
     assert all(rejected["reason"] for rejected in summary["sequences"]["rejected"])
     (alert,) = summary["alerts"]
     assert alert["status"] == "observed"

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC
+
+from astropy.time import Time
+from sqlalchemy import select
 
 from pyros_kernel.report import summarise, write_summary
+from pyros_kernel.store import RecipeRecord, RecipeStatus, RecipeStep, Sequence, StepStatus
 from tests.pyros_kernel.report.conftest import IVORN, NIGHT, Services
 
 
@@ -35,6 +40,35 @@ def test_the_figures(full_night: Services) -> None:
     assert figures["simulated_s"] == 50_000
     assert 0 < figures["real_s"] < time.monotonic() + 1
     assert figures["speed"] == 1.0
+
+
+def test_the_recipes_that_the_night_itself_came_to_the_end_of(full_night: Services) -> None:
+    began, done = Time("2026-11-22T06:00:00").to_datetime(UTC), RecipeStatus.DONE
+
+    def run(name: str, status: RecipeStatus = done, *, of_night: bool = True, **arguments: object) -> RecipeRecord:
+        return RecipeRecord(
+            name=name, status=status, created=began, started=began, of_night=of_night, arguments=arguments
+        )
+
+    with full_night.store.session() as session:
+        first, second, *_ = session.scalars(select(Sequence).order_by(Sequence.id))
+        second.recipe = "mosaic"
+        first_run = run("observe_sequence", sequence=first.id)
+        session.add_all(
+            (
+                first_run,
+                run("observe_sequence", sequence=second.id),
+                run("observe_sequence", RecipeStatus.INTERRUPTED, sequence=first.id),
+                run("take_bias", channels=["VIS"]),
+                run("take_bias", channels=["NIR"]),
+                run("take_flats", RecipeStatus.FAILED),
+                run("time_series", of_night=False),
+            )
+        )
+        session.flush()
+        session.add(RecipeStep(run_id=first_run.id, name="focus: best focus", status=StepStatus.DONE, started=began))
+    figures = summarise(full_night.night_id, services=full_night)
+    assert figures["recipes"] == {"autofocus": 1, "mosaic": 1, "observe": 1, "take_bias": 2}
 
 
 def test_it_is_written_beside_the_report(full_night: Services) -> None:
