@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from tests.waiting import until
 HERE = Path(__file__).parent
 OPERATIONS = HERE.parents[0] / "pyros_kernel" / "tasks"
 PYTHON, PIPE, NOWHERE = sys.executable, subprocess.PIPE, subprocess.DEVNULL
+ANSWER_S = 300.0  # real seconds, of the notebook: it waits for the store, and at the end for all results
 BACK_S = 150.0  # real seconds until all goes on after a cut
 
 
@@ -204,6 +206,7 @@ def _ask(process: subprocess.Popen[str], question: str) -> Any:
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(f"{question}\n")
     process.stdin.flush()
+    assert select.select([process.stdout], [], [], ANSWER_S)[0], f"no answer to {question!r} within {ANSWER_S:g} s"
     return json.loads(process.stdout.readline())
 
 
