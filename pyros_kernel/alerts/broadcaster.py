@@ -74,6 +74,11 @@ class Broadcaster:
         return [subscriber.peer for subscriber in list(self._circle.members)]
 
     @property
+    def waiting(self) -> int:
+        """How many packets, counted for each subscriber, were neither acknowledged nor refused."""
+        return sum(subscriber.waiting for subscriber in list(self._circle.members))
+
+    @property
     def filters(self) -> list[tuple[str, ...]]:
         """What each of them asks for."""
         return [subscriber.filters for subscriber in list(self._circle.members)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import click
@@ -143,34 +145,52 @@ def broker(
 @click.argument("archive", type=click.Path(path_type=Path, exists=True))
 @click.option("--host", default="localhost", show_default=True)
 @click.option("--port", type=int, default=8098, show_default=True, help="The author port they are brought to.")
+@click.option(
+    "--broadcast-port",
+    type=int,
+    metavar="PORT",
+    help="Be a broker instead: they go to who subscribes here, who keeps what an author port refuses (GECAM).",
+)
 @click.option("--at", default=None, metavar="TIME", help="ISO, UTC: when the first one is sent; now if left out.")
 @click.option("--faster", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
-def replay(archive: Path, host: str, port: int, at: str | None, faster: float) -> None:
-    """Send kept packets (a file, a directory, a tar) to an author port at their own spacing, or N times faster.
+def replay(archive: Path, host: str, port: int, broadcast_port: int | None, at: str | None, faster: float) -> None:
+    """Send kept packets (a file, a directory, a tar) at their own spacing, or N times faster.
 
-    Times are by the system's clock; obs.alerts.replay() goes by an observatory's own.  Exit status 1 if one of them
-    was refused or not delivered.
+    They are brought to an author port; a broker (--broadcast-port) waits for its first subscriber.  Times are by the
+    system's clock; obs.alerts.replay() goes by an observatory's own.  Exit status 1 if one of them was refused or not
+    delivered.
     """
     from astropy.time import Time
 
     from pyros_kernel.alerts.archive import NoArchive, read_archive
+    from pyros_kernel.alerts.rebroadcast import Rebroadcast
     from pyros_kernel.alerts.replay import AlertReplay
+    from pyros_kernel.alerts.transport import CannotListen
     from pyros_kernel.clock import Clock
 
     clock = Clock()
     try:
-        when = clock.now() if at is None else Time(at, scale="utc")
+        when = None if at is None else Time(at, scale="utc")
         packets = read_archive(archive)
     except (NoArchive, ValueError) as error:
         raise click.ClickException(str(error)) from None
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s", stream=sys.stderr)
-    sending = AlertReplay(packets, when, clock, faster=faster, host=host, port=port)
-    sending.start()
-    try:
+    with contextlib.ExitStack() as stack:
+        bring = None
+        if broadcast_port is not None:
+            try:
+                broker = stack.enter_context(Rebroadcast(host, broadcast_port))
+            except CannotListen as error:
+                raise click.ClickException(str(error)) from None
+            click.echo(f"ready: subscribers {broker.port}", err=True)
+            while not broker.subscribers:
+                time.sleep(0.1)
+            bring = broker.bring
+        sending = AlertReplay(packets, when or clock.now(), clock, faster=faster, host=host, port=port, bring=bring)
+        stack.callback(sending.stop)
+        sending.start()
         while not sending.wait(0.5):
             pass
-    finally:
-        sending.stop()
     click.echo(repr(sending))
     sys.exit(0 if all(a.ack for a in sending.answers) and not sending.problem else 1)
 

@@ -66,9 +66,11 @@ class Intake:
         :param opened: called as soon as the port is open
         :raises CannotListen: if it is taken
         """
+        # Looked for before the port is open: what comes then is acted on by whoever brings it, and only once.
+        left_over = self._inbox.undecided()
         self._vtp.start()
         opened()
-        for received in self._inbox.undecided():
+        for received in left_over:
             logger.warning("alert %d was acknowledged before but not decided about", received.alert_id)
             self._act(received)
 

@@ -93,9 +93,9 @@ class _Commands:
         try:
             source = self._by_name[name](words)
         except (CannotListen, NoKafka) as error:
-            return {"problem": str(error), "again": words.get("again", False)}
+            return {"problem": str(error)}
         self._sources.append(source)
-        return {"text": str(source), "port": getattr(source, "port", 0), "again": words.get("again", False)}
+        return {"text": str(source), "port": getattr(source, "port", 0)}
 
 
 def main() -> None:
@@ -124,7 +124,8 @@ def main() -> None:
         spare_collector()
         commands = _Commands(intake)
         for line in sys.stdin:
-            voice.say(commands.do(json.loads(line)))
+            words = json.loads(line)
+            voice.say(commands.do(words) | {"asked": words.get("asked")})
     except CannotListen as error:
         voice.say({"problem": str(error)})
     finally:

@@ -84,6 +84,7 @@ class IntakeProcess:
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
         self._asking = threading.Lock()
+        self._asked = 0  # the number of the last question: an answer that came too late is not the next one's
         self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
         self._sources: list[dict[str, Any]] = []  # what a new child is told to listen to
 
@@ -169,9 +170,11 @@ class IntakeProcess:
             child = self._child
             if child is None:
                 raise CannotListen("the alerts' process is being started again: try in a second")
+            self._asked += 1
             try:
-                child.tell(words)
-                answer = self._answers.get(timeout=_ANSWER_S)
+                child.tell(words | {"asked": self._asked})
+                while (answer := self._answers.get(timeout=_ANSWER_S))["asked"] != self._asked:
+                    continue
             except (OSError, ValueError, queue.Empty) as error:
                 raise CannotListen(f"the alerts' process does not answer: {error!r}") from error
         if problem := answer.get("problem"):
@@ -191,7 +194,7 @@ class IntakeProcess:
             try:
                 child = self._start_child()
                 for words in self._sources:
-                    child.tell(words | {"again": True})
+                    child.tell(words)
             except (CannotListen, OSError) as error:
                 logger.error("the alerts' process: %s", error)
                 self._ending.wait(_AGAIN_S)
@@ -204,7 +207,7 @@ class IntakeProcess:
                 received = self._read(words)
                 if received is not None:
                     self._act(received)
-        elif not words.get("again"):
+        elif words["asked"] is not None:
             self._answers.put(words)
 
     def _read(self, words: dict[str, Any]) -> Received | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from astropy.time import Time
 
@@ -26,6 +27,7 @@ class AlertReplay:
     :param packets: in the order in which they were sent; one that does not say when goes with the one before it
     :param when: observatory time of the first one
     :param faster: how many times shorter than their own the spacing is
+    :param bring: takes a packet's bytes instead of the author port
     :param refused: takes the name and bytes of a packet that the author port refuses, as an archived one that breaks
         the schema, and gives its own answer
     :raises ValueError: if ``faster`` is not positive
@@ -39,14 +41,16 @@ class AlertReplay:
         *,
         faster: float = 1.0,
         host: str = "127.0.0.1",
-        port: int,
+        port: int = 0,
+        bring: Callable[[bytes], Answer] | None = None,
         refused: Callable[[str, bytes], Answer] | None = None,
     ) -> None:
         if not faster > 0:
             raise ValueError(f"packets can't be replayed {faster} times faster: give a number above 0")
         self._packets, self._clock = packets, clock
         self._at_s = _moments(packets, when.unix, faster)
-        self._host, self._port, self._refused = host, port, refused
+        self._bring = bring or partial(send, host=host, port=port, timeout_s=_ANSWER_TIMEOUT_S)
+        self._refused = refused
         self._cancelled = threading.Event()
         self._thread = threading.Thread(target=self._run, name="pyros-replay", daemon=True)
         self._answers: list[Answer] = []
@@ -103,7 +107,7 @@ class AlertReplay:
             if not self._clock.wait_until(Time(at_s, format="unix"), self._cancelled):
                 return
             try:
-                answer = send(packet.raw, self._host, self._port, timeout_s=_ANSWER_TIMEOUT_S)
+                answer = self._bring(packet.raw)
                 if not answer.ack and self._refused is not None:
                     answer = self._refused(packet.name, packet.raw)
             except (NotDelivered, CannotListen) as error:

@@ -81,6 +81,11 @@ class Subscriber(asyncio.Protocol):
         self._transport = None
         self._circle.members.pop(self, None)
 
+    @property
+    def waiting(self) -> int:
+        """How many packets it has neither acknowledged nor refused."""
+        return self._unacknowledged
+
     def send(self, data: bytes) -> None:
         """Send a framed packet, unless too much waits already."""
         transport = self._transport
@@ -123,7 +128,7 @@ class Subscriber(asyncio.Protocol):
             self._heard_ack()
         elif said.role == "nak":
             # It has its reasons not to want this packet; the next one may be welcome.
-            self._acknowledged += 1
+            self._heard_ack()
             logger.info("subscriber %s refused %s", self.peer, said.origin)
         elif said.role == "iamalive":
             self._unanswered = 0

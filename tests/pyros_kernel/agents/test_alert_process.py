@@ -90,6 +90,21 @@ def test_a_process_takes_alerts_and_the_kernel_decides(manager: AlertManager, st
         intake.broadcast(caster.port)
 
 
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(
+    manager: AlertManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake = manager.intake
+    assert isinstance(intake, IntakeProcess)
+    slow = tmp_path / "slow.xml"
+    os.mkfifo(slow)  # whoever reads it waits until somebody writes
+    with monkeypatch.context() as patch:
+        patch.setattr("pyros_kernel.alerts.intake_process._ANSWER_S", 0.2)
+        with pytest.raises(CannotListen, match="does not answer"):
+            intake.take(str(slow))
+    slow.write_bytes(b"nonsense")
+    assert "No such file" in intake.take("/no/such.xml")
+
+
 def test_a_killed_process_is_started_again_and_loses_nothing(manager: AlertManager, store: Store) -> None:
     intake = manager.intake
     assert isinstance(intake, IntakeProcess)

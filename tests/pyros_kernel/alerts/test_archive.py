@@ -13,8 +13,10 @@ import pytest
 from astropy.time import Time
 
 from pyros_kernel.alerts import AlertReplay, NoArchive, VtpReceiver, read_archive
+from pyros_kernel.alerts.remote import Remote
 from tests.waiting import until
 
+PACKETS = Path(__file__).parent / "packets"
 # (file, seconds after the first one)
 SENT = (("c.xml", 0), ("a.xml", 30), ("b.xml", 90))
 
@@ -96,6 +98,25 @@ def test_the_command_replays_to_any_broker(desk: Any, receiver: VtpReceiver, arc
     assert (done.returncode, done.stdout) == (1, "<replay of 4 packets: 3 taken, 1 refused; ended>\n"), done.stderr
     assert "d.xml was refused: not well-formed XML" in done.stderr
     assert len(desk.files) == 3
+
+
+def test_as_a_broker_it_brings_what_an_author_port_refuses(desk: Any, archive: Path, tmp_path: Path) -> None:
+    gecam = PACKETS / "gecam_flt_event__02.xml"
+    (archive / gecam.name).write_bytes(gecam.read_bytes())
+    words = [sys.executable, "-m", "pyros_kernel.cli", "replay", str(archive), "--broadcast-port", "0"]
+    upstream = VtpReceiver(desk.inbox.receive_all, desk.act, port=None)
+    with subprocess.Popen(
+        [*words, "--faster", "1e9"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as replay:
+        assert replay.stderr is not None
+        ready = next(line for line in replay.stderr if line.startswith("ready: subscribers "))
+        upstream.add(Remote("127.0.0.1", int(ready.split()[-1]), desk.inbox.receive_all, desk.act))
+        upstream.start()
+        said, _ = replay.communicate(timeout=60)
+    upstream.stop()
+    assert (replay.returncode, said) == (0, "<replay of 4 packets: 4 taken, 0 refused; ended>\n")
+    assert gecam.read_bytes() in {path.read_bytes() for path in desk.files}
+    assert len(desk.files) == 4
 
 
 def test_a_speed_that_is_none_is_refused(desk: Any) -> None:
