@@ -58,7 +58,8 @@ class Operation(Generic[R]):
     @property
     def state(self) -> OperationState:
         """Where the operation stands."""
-        return self._state
+        with self._lock:  # who sees it ended has its result without waiting
+            return self._state
 
     @property
     def error(self) -> BaseException | None:
@@ -144,6 +145,6 @@ class Operation(Generic[R]):
             if state is OperationState.DONE:
                 self.progress = 1.0
             callbacks, self._callbacks = self._callbacks, []
-        self._ended.set()
+            self._ended.set()
         for callback in callbacks:
             callback(self)

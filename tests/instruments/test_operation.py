@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -31,6 +32,29 @@ def test_the_first_ending_counts(order: list[OperationState]) -> None:
     assert told == [order[0]]
     operation.add_done_callback(lambda op: told.append(op.state))
     assert told == [order[0], order[0]]
+
+
+@pytest.mark.parametrize("how", ["by its state", "by being called"])
+def test_who_learns_that_it_ended_has_its_result_at_once(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(threading.Event):
+        def set(self) -> None:
+            ending.set()
+            time.sleep(0.1)  # as for a thread that loses the interpreter just here
+            super().set()
+
+    ending, found = threading.Event(), list[int]()
+    operation = Operation[int]("dome", "DO OPEN")
+    monkeypatch.setattr(operation, "_ended", Slow())
+    thread = threading.Thread(target=operation.finish, args=(7,))
+    thread.start()
+    assert ending.wait(5)
+    if how == "by its state":
+        if operation.state is OperationState.DONE:
+            found.append(operation.wait(0))
+    else:
+        operation.add_done_callback(lambda op: found.append(op.wait(0)))
+    thread.join(5)
+    assert found == [7]
 
 
 def test_many_threads_end_it_once() -> None:
