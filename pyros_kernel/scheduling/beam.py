@@ -56,11 +56,26 @@ class Beam:
         left = self._market.left_at(np.array([before_unix_s, after_unix_s]))
         return float(left[0] - left[1])
 
-    def whole(self) -> Leg:
-        """Give the leg that is the whole plan."""
+    def charged(self, blocks: Sequence[int]) -> float:
+        """Give what blocks use of quotas is worth."""
+        return float(self._charge[list(blocks)].sum())
+
+    @property
+    def profit(self) -> Floats:
+        """What each block would gain at the market's price of time."""
+        return self._market.profit
+
+    def whole(self, without: Ints | None = None) -> Leg:
+        """Give the leg that is the whole plan.
+
+        :param without: blocks that are not thought of
+        """
         c = self._c
         pins = tuple((k, float(c.last[k, 0])) for k in c.fixed)
-        return Leg(None, -np.inf, pins, np.zeros(len(c.value), dtype=bool), np.zeros(len(c.quota_s)))
+        excluded = np.zeros(len(c.value), dtype=bool)
+        if without is not None:
+            excluded[without] = True
+        return Leg(None, -np.inf, pins, excluded, np.zeros(len(c.quota_s)))
 
     def build(
         self,
@@ -103,6 +118,9 @@ class Beam:
             if done.any():
                 # Of a leg in the middle of a night, time that it leaves for what follows counts.
                 spare = np.where(t.open_end[leg], 0.0, self._market.left_at(numbers[:, _END]))
+                if len(c.quota_s):
+                    # What it leaves of a quota, too, where there are other parts.
+                    spare -= t.part[leg] * (nodes.used[node] @ self._market.excess)
                 worth = numbers[:, _VALUE] + spare
                 for row in np.flatnonzero(done & (worth > best[leg] + 1e-9)).tolist():
                     k = int(leg[row])

@@ -41,7 +41,8 @@ class Tables:
     """What the blocks that are thought of in each leg are, side by side: each leg has columns of its own.
 
     ``columns`` are those blocks, shape (legs, M), and ``first``, ``last`` their spans, ``gain`` what they would
-    gain from each cell of the leg on, ``rest`` its sum.  ``pin`` and ``limit`` are the pins, padded, ``pins`` how many.
+    gain from each cell of the leg on, ``rest`` its sum.  ``pin`` and ``limit`` are the pins, padded, ``pins`` how many;
+    ``part`` says which legs are less than a whole plan.
     """
 
     def __init__(self, c: Candidates, market: Market, legs: Sequence[Leg], noise: Floats, most: int | None) -> None:
@@ -51,6 +52,7 @@ class Tables:
         self.limit = np.array([[s for _, s in leg.pins] + [np.inf] * (longest + 1 - len(leg.pins)) for leg in legs])
         self.pins = np.array([len(leg.pins) for leg in legs])
         self.open_end = np.array([leg.open_end for leg in legs])
+        self.part = np.array([leg.origin is not None or not leg.open_end for leg in legs])
         leaves = np.array([leg.leaves_unix_s for leg in legs])
         self.since_unix_s = np.where(np.isfinite(leaves), leaves, market.begin_unix_s)
         until = np.array([np.inf if leg.open_end or not leg.pins else leg.pins[-1][1] for leg in legs])

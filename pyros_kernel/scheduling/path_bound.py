@@ -1,5 +1,7 @@
 """Lower the bound further than prices of time can: what each block pays for being visited once, transitions kept.
 
+Of the blocks of a quota those are to be visited that a knapsack of its length holds at their prices (Lagrangian
+decomposition: Guignard and Kim 1987, Mathematical Programming 39, 215).
 The prices of visits begin where :mod:`pyros_kernel.scheduling.bound` leaves them, and go on by the same kind of
 steps (Polyak 1969), each with a part of those before it (Camerini, Fratta and Maffioli 1975, Mathematical
 Programming Study 3, 26); the sum of the prices and the best path at them is a bound (Fisher 1981, Management
@@ -12,14 +14,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pyros_kernel.scheduling.bound import QUOTA_S, Market
+from pyros_kernel.scheduling.bound import Market
 from pyros_kernel.scheduling.candidates import Candidates, Ints
 from pyros_kernel.scheduling.earth import Floats
+from pyros_kernel.scheduling.knapsacks import Knapsacks
 from pyros_kernel.scheduling.paths import Paths
 
 _CELL_S = 2.0
 _STEP, _SHORTER, _LEAST, _PATIENCE = 0.2, 0.6, 2e-3, 6
 _KEPT = 0.7  # of the direction of the step before
+_FEWER = 0.9  # of the blocks: from then on it is worth making the paths anew
 _OFTEN = 3.0  # a block that a path visits again and again counts as visited so much too often: others matter too
 _TOO_MANY = 3000  # steps of a path: blocks of a few seconds make it too slow to be worth its time
 _TOO_LARGE = 4e7  # blocks times cells: the memory of a path
@@ -38,12 +42,14 @@ class PathBound:
     def __init__(self, c: Candidates, market: Market, reached: float, halt: Callable[[], bool] = lambda: False) -> None:
         self.bound, self.effort_s = market.bound, 0.0
         self._c, self._halt = c, halt
-        self._rows: Ints = np.flatnonzero(market.bound + market.most > reached).astype(np.int64)
-        # Of blocks that exclude each other one is visited at most: they have one price.
-        self._clique, self._sets = market.clique, int(market.clique.max(initial=-1)) + 1
-        price = np.zeros(self._sets)
-        np.maximum.at(price, self._clique, market.gain.max(axis=1, initial=0.0))
-        self._price = np.concatenate([price, market.excess])
+        self._held = market.held
+        self._rows: Ints = np.flatnonzero(market.held > reached).astype(np.int64)
+        self._knapsacks = Knapsacks(c, self._rows, market.clique)
+        # Of blocks that exclude each other one is visited at most: they have one price, unless a quota holds them.
+        self._name, self._free = _names(market.clique, self._knapsacks.rows)
+        price = np.zeros(len(self._free))
+        np.maximum.at(price, self._name, market.profit)
+        self._price = price
         self._best, self._best_price = np.inf, self._price
         self._direction = np.zeros(len(self._price))
         self._length, self._waited = _STEP, 0
@@ -51,6 +57,18 @@ class PathBound:
         able = np.isfinite(c.first)
         span_s = float(c.last.max() - c.first[able].min()) if able.any() else np.inf
         self.done = not len(self._rows) or len(self._rows) * span_s > _TOO_LARGE * _CELL_S
+
+    def reach(self, reached: float) -> None:
+        """Set more blocks aside, if a plan is known by now with which many more can be."""
+        able = self._held > reached
+        if int(able.sum()) >= _FEWER * len(self._rows):
+            return
+        self._rows, self._made = np.flatnonzero(able).astype(np.int64), None
+        self.done |= not len(self._rows)
+        # Nobody asks for them any more: no quota needs to hold them, and no visit to be offered.
+        asked = np.zeros(len(self._price))
+        asked[self._name[self._rows]] = 1.0
+        self._price, self._best_price = self._price * asked, self._best_price * asked
 
     @property
     def next_s(self) -> float:
@@ -85,27 +103,41 @@ class PathBound:
         norm = float(self._direction @ self._direction)
         if norm > 0:
             length = self._length * max(bound - reached, 0.0) / norm
-            scale = np.concatenate([np.ones(self._sets), np.full(len(self._price) - self._sets, 1 / QUOTA_S)])
-            self._price = np.maximum(self._price - length * scale * self._direction, 0.0)
+            self._price = np.maximum(self._price - length * self._direction, 0.0)
         return path
 
     def _at(self, price: Floats) -> tuple[float, Floats, tuple[int, ...]] | None:
         """Give the bound at a price, a direction in which it rises there, and the path; None if it is given up."""
-        c, n, paths = self._c, self._sets, self._paths
+        n, paths = len(self._free), self._paths
         if paths.steps > _TOO_MANY:
             return None
-        excess = price[n:]
-        full = price[:n][self._clique] + (np.append(excess, 0.0)[c.quota_of] * c.duration_s if len(excess) else 0.0)
-        found = paths.best(full[self._rows], self._halt)
+        found = paths.best(price[self._name][self._rows], self._halt)
         if found is None:
             return None
         self.effort_s += paths.effort_s
         brought, path = found
-        bound = float(price[:n].sum() + excess @ c.quota_s + brought)
-        offered = np.maximum(1.0 - np.bincount(self._clique[path], minlength=n), -_OFTEN)
-        order = tuple(path.tolist())
-        if not len(excess):
-            return bound, offered, order
-        use = np.bincount(c.quota_of[path] + 1, c.duration_s[path], minlength=len(excess) + 1)[1:]
-        slope: Floats = np.concatenate([offered, (c.quota_s - use) / QUOTA_S])
-        return bound, slope, order
+        held, taken = self._knapsacks.best(price[self._name])
+        bound = float(price @ self._free + held + brought)
+        offered = self._free + np.bincount(self._name[taken], minlength=n)
+        slope: Floats = np.maximum(offered - np.bincount(self._name[path], minlength=n), -_OFTEN)
+        return bound, slope, self._within(path, price)
+
+    def _within(self, path: Ints, price: Floats) -> tuple[int, ...]:
+        """Leave out of a path what its quotas do not hold: of each what is worth most at a price."""
+        own = np.intersect1d(path, self._knapsacks.rows)
+        if not len(own):
+            return tuple(path.tolist())
+        worth = np.zeros(len(self._name))
+        worth[own] = price[self._name[own]]
+        _, kept = self._knapsacks.best(worth)
+        return tuple(path[~np.isin(path, np.setdiff1d(own, kept))].tolist())
+
+
+def _names(clique: Ints, alone: Ints) -> tuple[Ints, Floats]:
+    """Give the number of each block's price, and 1 for each price that one visit is offered at; some have their own."""
+    name = clique.copy()
+    name[alone] = clique.max(initial=-1) + 1 + np.arange(len(alone))
+    numbers, name = np.unique(name, return_inverse=True)
+    free = np.ones(len(numbers))
+    free[name[alone]] = 0.0
+    return name.astype(np.int64), free

@@ -15,9 +15,12 @@ from itertools import pairwise
 import numpy as np
 
 from pyros_kernel.scheduling.beam import Beam
-from pyros_kernel.scheduling.bound import Market, guide, market
+from pyros_kernel.scheduling.bound import Market, guides, market
 from pyros_kernel.scheduling.candidates import Candidates, Ints
 from pyros_kernel.scheduling.crossing import crossed
+from pyros_kernel.scheduling.earth import Floats
+from pyros_kernel.scheduling.knapsacks import Knapsacks
+from pyros_kernel.scheduling.legs import Leg
 from pyros_kernel.scheduling.outcome import Search
 from pyros_kernel.scheduling.path_bound import PathBound
 from pyros_kernel.scheduling.route import Route
@@ -30,7 +33,7 @@ _PATIENCE, _SOON = 60, 10  # steps in vain, after which whole nights are built a
 _ROOMY = 0.8  # of the value of all is in the first plan
 _TYPICAL = 1.0  # of the mean transition of the first plan, that prices count with each block
 _NIGHTS, _WIDTH, _SPREAD, _BUCKET_S = 1600, 4, 6, 300.0  # blocks of the nights that are built together, and their beam
-_FEW = 100  # blocks; nights of few, or with quotas, are found better with noise
+_FEW, _FEW_WITH_QUOTAS = 100, 200  # blocks; nights of few are found better with noise
 _PLAIN = 10, 8  # width and spread of the first night of the others
 _NOISE, _QUALITY_NOISE = 0.04, 0.02  # of the value of each block
 _PART_S, _NIGHT_S = 0.013, 0.13  # efforts, as the bound counts its own
@@ -84,10 +87,13 @@ class _Improver:
         self.c, self.search = c, search
         self._begin, self._began_s, value = begin, began_s, begin.value(c)
         self._market: Market = market(c, value)
+        self._knapsacks = Knapsacks(c, np.arange(len(c.value)), self._market.clique)
         self.bound = PathBound(c, self._market, value, self._halt)
         self._elite: list[Route] = []
         # Where nearly everything fits it matters where each goes, not which are left out: parts find that.
         self._roomy = value > _ROOMY * float(c.value.sum())
+        # What short quotas hold is chosen before a whole night is built, unless more depends on it than room.
+        self._chosen = bool(len(self._knapsacks.rows)) and not self._roomy and not c.linked
 
     def improved(self) -> Route:
         """Search for a better route; the one to begin with at worst."""
@@ -95,20 +101,20 @@ class _Improver:
         rng = np.random.default_rng(search.seed)
         best = current = self._begin
         best_value, effort_s, waited, nights = best.value(c), 0.0, 0, 0
-        plain = len(c.value) >= _FEW and not len(c.quota_s)
-        beam: Beam | None = None
+        plain = len(c.value) >= (_FEW_WITH_QUOTAS if len(self._knapsacks.rows) else _FEW)
+        beams: tuple[Beam, Beam] | None = None
         for _ in range(search.iterations):
             full = c.quality is None and not len(_outside(c, best))
             if full or best_value >= self.bound.bound * (1 - search.gap) * (1 - 1e-9) or self._halt():
                 break
-            beam = self._beam() if beam is None else beam
-            if self._bound_is_due(effort_s):
+            beam, night = beams = self._beams() if beams is None else beams
+            if self._bound_is_due(effort_s, best_value):
                 trial = self._along(self.bound.step(best_value), best)
                 # Of few blocks the parts of a good route find the best one; from a poor one they lead nowhere.
                 if trial is not None and not plain and trial.value(c) < best_value * (1 - _WARMTH):
                     trial = None
             elif not nights or waited >= (_SOON if plain else _PATIENCE):
-                trial = self._night(beam) if plain and not nights else self._nights(beam, best, rng)
+                trial = self._night(night) if plain and not nights else self._nights(night, best, rng)
                 waited, nights, effort_s = 0, nights + 1, effort_s + _NIGHT_S
             else:
                 trial = self._parts(beam, current, best_value * (1 - _WARMTH), rng)
@@ -120,21 +126,26 @@ class _Improver:
                 best, best_value, waited = trial, value, 0
         return best
 
-    def _beam(self) -> Beam:
+    def _beams(self) -> tuple[Beam, Beam]:
+        """Make what builds parts, and what builds whole nights."""
         c, order = self.c, self._begin.order
         if self._roomy:
-            return Beam(c, self._market, self._halt)
+            beam = Beam(c, self._market, self._halt)
+            return beam, beam
         between = float(np.mean([c.steps[a][b] for a, b in pairwise(order)])) if len(order) > 1 else 0.0
-        return Beam(c, guide(c, self._begin.value(c), self._market, _TYPICAL * between), self._halt)
+        priced, plain = guides(c, self._begin.value(c), self._market, _TYPICAL * between)
+        beam = Beam(c, priced, self._halt)
+        return beam, Beam(c, plain, self._halt) if self._chosen else beam
 
     def _halt(self) -> bool:
         return self.search.over(self._began_s)
 
-    def _bound_is_due(self, effort_s: float) -> bool:
+    def _bound_is_due(self, effort_s: float, reached: float) -> bool:
         """Tell whether to lower the bound now: what was done for it stays a share of the search's own effort."""
         bound = self.bound
         if bound.done or effort_s <= 0 or bound.effort_s > _BOUND_SHARE * effort_s:
             return False
+        bound.reach(reached)
         # A step that can't end in time is not begun.
         return bound.next_s < self.search.cpu_s - (time.thread_time() - self._began_s)
 
@@ -154,7 +165,7 @@ class _Improver:
 
     def _night(self, beam: Beam) -> Route | None:
         """Build a whole night as the prices want it."""
-        (made,) = beam.build([beam.whole()], *_PLAIN)
+        (made,) = beam.build([self._whole(beam, np.zeros(len(self.c.value)))], *_PLAIN)
         return None if made is None else self._filled(Route.through(self.c, made.order))
 
     def _nights(self, beam: Beam, best: Route, rng: np.random.Generator) -> Route | None:
@@ -163,13 +174,21 @@ class _Improver:
         many = int(np.clip(_NIGHTS // n, 4, 16))
         noise = c.value * rng.normal(0.0, _NOISE if c.quality is None else _QUALITY_NOISE, (many, n))
         noise[0] = 0.0
-        built = beam.build([beam.whole()] * many, _WIDTH, _SPREAD, noise, _BUCKET_S)
+        built = beam.build([self._whole(beam, liked) for liked in noise], _WIDTH, _SPREAD, noise, _BUCKET_S)
         routes = [self._filled(Route.through(c, made.order)) for made in built if made is not None]
         found = [route for route in routes if route is not None]
         if not found:
             return None
         child = crossed(c, [*found, *self._elite, best])
         return max(found, key=lambda route: route.value(c)) if child is None else self._filled(child)
+
+    def _whole(self, beam: Beam, liked: Floats) -> Leg:
+        """Give the leg that is the whole night, with what its quotas best hold where each block is liked so much."""
+        if not self._chosen:
+            return beam.whole()
+        own = self._knapsacks.rows
+        _, held = self._knapsacks.best(beam.profit + liked)
+        return beam.whole(np.setdiff1d(own, [*held, *self.c.fixed]))
 
     def _parts(self, beam: Beam, route: Route, least: float, rng: np.random.Generator) -> Route | None:
         """Build stretches of the night anew."""

@@ -52,6 +52,7 @@ def varied(c: Candidates, beam: Beam, route: Route, least: float, rng: np.random
             gain = beam.spared(made.end_unix_s, ended)
         if middle != old:
             gain += float(c.value[list(middle)].sum() - c.value[list(old)].sum())
+            gain += beam.charged(old) - beam.charged(middle)
             trials.append((gain + _WARMTH * value * float(rng.exponential()), s, middle))
     trials.sort(key=lambda trial: -trial[0])
     taken: list[tuple[_Stretch, tuple[int, ...]]] = []
