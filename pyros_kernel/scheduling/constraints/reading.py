@@ -54,10 +54,17 @@ def _words(value: Any) -> _Words:
 def _numbers(words: _Words, least: int, most: int) -> list[float]:
     if not least <= len(words) <= most:
         raise ValueError(f"{len(words)} values")
-    numbers = [float(w) for w in words]
-    if not all(map(isfinite, numbers)):
-        raise ValueError("a value is no number")
-    return numbers
+    return [_number(word) for word in words]
+
+
+def _number(word: str) -> float:
+    try:
+        number = float(word)
+    except ValueError:
+        raise ValueError(f"{word!r} is no number") from None
+    if not isfinite(number):
+        raise ValueError(f"{word} is no finite number")
+    return number
 
 
 def _points(words: _Words, least: int) -> tuple[tuple[float, float], ...]:
