@@ -140,7 +140,7 @@ class LineLink:
     def _read(self, link: socket.socket) -> None:
         why = "the device closed the link"
         pulse = Pulse(self._send_heartbeat)
-        stream = LineStream(link, pulse)
+        stream = LineStream(link, pulse.look)
         try:
             while line := stream.readline(_MAX_ANSWER_BYTES):
                 if not line.endswith(b"\n"):

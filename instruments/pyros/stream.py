@@ -7,23 +7,23 @@ import socket
 import time
 from collections.abc import Callable
 
-from instruments.pulse import Pulse
-
 _CHUNK = 65536
 
 
 class LineStream:
-    """Read from a socket, and look at its pulse while nothing comes, or no end of it.
+    """Read from a socket, and call somebody regularly while nothing comes, or no end of it.
 
     :param link: the connected socket
-    :param pulse: looked at from the thread that reads when it is due; its TimeoutError ends the reading
+    :param beat: called from the thread that reads, says in how many real seconds to call it again; may raise OSError to
+        end the reading
     """
 
-    def __init__(self, link: socket.socket, pulse: Pulse) -> None:
-        self._link, self._pulse = link, pulse
+    def __init__(self, link: socket.socket, beat: Callable[[], float]) -> None:
+        self._link, self._beat = link, beat
         self._poll = select.poll()
         self._poll.register(link, select.POLLIN)
         self._buffer = bytearray()
+        self._next_s = time.monotonic() + beat()
 
     def readline(self, limit: int) -> bytes:
         """Read a line with its newline; less than a line where the link ends, or after ``limit`` bytes.
@@ -55,10 +55,10 @@ class LineStream:
 
     def _more(self) -> bool:
         while True:
-            left_s = self._pulse.due_s - time.monotonic()
+            left_s = self._next_s - time.monotonic()
             ready = self._poll.poll(max(left_s, 0.0) * 1000)
-            if self._pulse.due_s <= time.monotonic():
-                self._pulse.look()
+            if self._next_s <= time.monotonic():
+                self._next_s = time.monotonic() + self._beat()
             if ready:
                 data = self._link.recv(_CHUNK)
                 self._buffer += data
