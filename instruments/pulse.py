@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 BEAT_S = 0.1  # between two looks of who can't wait for the time that look() names
-# A dead link is seen after 1.8 s: quiet, then silent; one that dies just after it answered a heartbeat, after 2.4 s.  (To
-# look as soon as a link is quiet again doubles the heartbeats, and drops twice as many links on a busy machine.)  A
+# A dead link is seen after 1.8 s: quiet, then silent; one that dies just after it answered a heartbeat, after 2.4 s.
+# (To look as soon as a link is quiet again doubles the heartbeats, and gives up more links on a busy machine.)  A
 # device that is asked every second how it is gets no more than one heartbeat in between.
 _QUIET_S = 0.55
 _SILENT_S = 1.2
