@@ -64,6 +64,7 @@ class Core:
         self.refusals: list[str] = []
         self.cut_off: set[str] = set()  # steps that a crash ended before: the frame of one may be there
         self._lock = threading.Lock()
+        self._looking, self._over = threading.Lock(), False
         self._aborted: str | None = None
         self._interrupted: str | None = None
         self._failed: str | None = None
@@ -215,12 +216,21 @@ class Core:
             if self.held or not self._unpaused.is_set() or self.attempt.is_set():
                 continue  # nothing runs, or the recipe's thread looks itself
             try:
-                why = self.loan.why_not()
+                with self._looking:
+                    if self._over:
+                        return
+                    why = self.loan.why_not()
             except (RecipeInterrupted, Refused, StoreError) as over:
                 self.interrupt(str(over))
             else:
                 if why:
                     self.attempt.set(why)
+
+    def give_back(self) -> None:
+        """Let the night go on for good: who looks whether the telescope is wanted must not ask for it again."""
+        with self._looking:
+            self._over = True
+        self.loan.give_back()
 
     def refuse(self, name: str, refusal: Exception) -> None:
         """End the run by a refusal; in a rehearsal note it and go on, so that all of them are found.

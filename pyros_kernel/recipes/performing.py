@@ -66,7 +66,7 @@ def perform(core: Core, work: Callable[[Steps], Any]) -> Outcome:
     except Exception:  # as below
         logger.exception("recipe %s: its end could not be written down", core.name)
     try:
-        core.loan.give_back()
+        core.give_back()
     except (RecipeInterrupted, *AWAY) as gone:
         logger.warning("recipe %s: %s", core.name, gone)
     except Exception:  # whoever waits must be told all the same, and the log has it

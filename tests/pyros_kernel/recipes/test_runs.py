@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from pyros_kernel.recipes import (
     enqueue,
     find,
     observe,
+    pointing_run,
     recipe,
     resume,
     run_by_name,
@@ -34,6 +36,7 @@ from pyros_kernel.recipes import (
     time_series,
     unfinished,
 )
+from pyros_kernel.recipes.loan import NightLoan
 from pyros_kernel.recipes.standard.frames import Seconds
 from pyros_kernel.store import Image, RecipeRecord, RecipeStatus
 from tests.waiting import status, until
@@ -272,6 +275,24 @@ def test_an_alert_goes_first(tmp_path: Path) -> None:
         with pytest.raises(RecipeAborted):
             run.wait(10)
         obs.check()
+
+
+def test_a_recipe_that_has_given_the_telescope_back_does_not_ask_for_it_again(
+    obs: Observatory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_back, given = NightLoan.give_back, threading.Event()
+
+    def slowly(loan: NightLoan) -> None:
+        give_back(loan)
+        until(lambda: status(obs) == "observing", "the night goes on")
+        time.sleep(0.5)  # on a busy machine the run's own end comes as late
+        given.set()
+
+    monkeypatch.setattr(NightLoan, "give_back", slowly)
+    pointing_run.start(obs, points=1, exposure="1 s").wait(60)
+    assert given.is_set()
+    time.sleep(1.0)
+    assert status(obs) == "observing"
 
 
 KILLED = """
