@@ -90,7 +90,7 @@ def test_it_observes_and_keeps_images_with_their_rows(obs: Observatory) -> None:
         header = hdus[0].header
     assert header["SITENAME"] == "San Pedro Mártir" or header["SITENAME"].startswith("San Pedro")
     assert {"SEQID", "PLANID", "DATE-OBS", "AIRMASS", "CRVAL1"} <= set(header)
-    assert list(obs.settings.data.rglob("*.part")) == []
+    assert list(obs.settings.data.rglob("*.fits.part")) == []
 
 
 def test_an_image_that_a_crash_left_without_a_quick_look_gets_it_at_the_next_start(obs: Observatory) -> None:
