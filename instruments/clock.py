@@ -20,6 +20,18 @@ iers.conf.auto_max_age = None
 iers.conf.iers_degraded_accuracy = "warn"
 
 
+def utc(when: Time | str) -> Time:
+    """Read a moment.
+
+    :param when: a Time, or ISO 8601 in UTC
+    :raises ValueError: if it is no time
+    """
+    try:
+        return Time(when, scale="utc")
+    except ValueError:
+        raise ValueError(f"{when!r} is no time: write it as 2022-09-30T08:00:00, UTC") from None
+
+
 def to_unix_s(time_: Time) -> float:
     """Turn a moment into seconds since 1970-01-01 UTC."""
     return float(cast("float", time_.utc.unix))

@@ -107,19 +107,22 @@ def simulators(
     settings: Settings, speed: float, start: str | None, night: str | None, listen: str, control_port: int
 ) -> None:
     """Serve simulated instruments at the ports of the store's devices, until interrupted."""
-    from astropy.time import Time
-
+    from pyros_kernel.clock import utc
     from pyros_kernel.opening import clock_for, first_fixtures
     from pyros_kernel.simulation import describe_devices, serve
     from pyros_kernel.store import Store
 
+    try:
+        begin = utc(start) if start else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--start") from None
     store = Store.open(settings.database_url)
     try:
         site, devices = first_fixtures(store, ()), describe_devices(store, free_ports=False)
     finally:
         store.close()
     devices["simulator"] = {"kind": "simulator", "port": control_port}
-    clock = clock_for(site, night, Time(start, scale="utc") if start else None, speed)
+    clock = clock_for(site, night, begin, speed)
     serve(devices, site, clock, listen)
 
 

@@ -18,7 +18,7 @@ from astropy.time import Time
 from pyros_kernel.agents import Agent, AgentConfig, AgentHost, AgentsElsewhere, Sender
 from pyros_kernel.agents.alert_manager import AlertManager
 from pyros_kernel.agents.majordome import Majordome
-from pyros_kernel.clock import Clock
+from pyros_kernel.clock import Clock, utc
 from pyros_kernel.desks import AlertDesk, ByHand, NightElsewhere, NightRun, ScheduleDesk, Seat, TaskDesk
 from pyros_kernel.devices import Devices, Missing
 from pyros_kernel.handles import handle
@@ -45,13 +45,6 @@ Found = TypeVar("Found")
 def _what_runs_here() -> str:
     # IPython sets this name wherever it runs: a notebook's kernel, or a terminal.
     return "notebook" if "get_ipython" in vars(builtins) else "program"
-
-
-def _moment(start: Time | str | None) -> Time | None:
-    try:
-        return None if start is None else Time(start, scale="utc")
-    except ValueError:
-        raise ValueError(f"start {start!r} is no time: write it as 2022-09-30T08:00:00, UTC") from None
 
 
 class NotStarted(Exception):
@@ -111,7 +104,7 @@ class Observatory:
             raise ValueError("real instruments know no other night, no other speed, and no fresh start: leave them out")
         self._wanted = Wanted(
             night=night,
-            start=_moment(start),
+            start=None if start is None else utc(start),
             speed=speed,
             simulate=simulate,
             fresh=fresh,

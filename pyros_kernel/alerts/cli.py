@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 _PORT = 8099
+_LOOK_S = 0.1
 
 
 def _remote(text: str) -> tuple[str, int]:
@@ -160,17 +161,15 @@ def replay(archive: Path, host: str, port: int, broadcast_port: int | None, at: 
     system's clock; obs.alerts.replay() goes by an observatory's own.  Exit status 1 if one of them was refused or not
     delivered.
     """
-    from astropy.time import Time
-
     from pyros_kernel.alerts.archive import NoArchive, read_archive
     from pyros_kernel.alerts.rebroadcast import Rebroadcast
     from pyros_kernel.alerts.replay import AlertReplay
     from pyros_kernel.alerts.transport import CannotListen
-    from pyros_kernel.clock import Clock
+    from pyros_kernel.clock import Clock, utc
 
     clock = Clock()
     try:
-        when = None if at is None else Time(at, scale="utc")
+        when = None if at is None else utc(at)
         packets = read_archive(archive)
     except (NoArchive, ValueError) as error:
         raise click.ClickException(str(error)) from None
@@ -183,8 +182,8 @@ def replay(archive: Path, host: str, port: int, broadcast_port: int | None, at: 
             except CannotListen as error:
                 raise click.ClickException(str(error)) from None
             click.echo(f"ready: subscribers {broker.port}", err=True)
-            while not broker.subscribers:
-                time.sleep(0.1)
+            while not broker.subscribers:  # nobody knows when one comes: until then, or Ctrl-C
+                time.sleep(_LOOK_S)
             bring = broker.bring
         sending = AlertReplay(packets, when or clock.now(), clock, faster=faster, host=host, port=port, bring=bring)
         stack.callback(sending.stop)

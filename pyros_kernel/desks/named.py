@@ -8,6 +8,7 @@ from astropy.time import Time
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pyros_kernel.clock import utc
 from pyros_kernel.scheduling import Sky
 from pyros_kernel.store import Request, Sequence
 
@@ -37,6 +38,7 @@ def moment_of(when: Time | str | float, sky: Sky) -> float:
     """Give a moment of a night in unix seconds.
 
     :param when: a Time, an ISO string or ``03:15`` in UTC, or unix seconds
+    :raises ValueError: if it is no time
     """
     if isinstance(when, int | float):
         return float(when)
@@ -45,7 +47,7 @@ def moment_of(when: Time | str | float, sky: Sky) -> float:
     try:
         clock = datetime.strptime(f"{when.strip()}+0000", _HOURS)
     except ValueError:
-        return float(Time(when, scale="utc").unix)
+        return float(utc(when).unix)
     sunset = datetime.fromtimestamp(sky.night.sunset_unix_s, UTC)
     at = sunset.replace(hour=clock.hour, minute=clock.minute, second=0, microsecond=0).timestamp()
     return at if at >= sunset.timestamp() else at + 86400.0

@@ -59,15 +59,15 @@ def command_of(recipe: Recipe, runner: Runner) -> click.Command:
 
 
 def _option(field: Field) -> click.Option:
-    words = [field.help] if field.help else []
+    words, default = [field.help] if field.help else [], list[str]()
     if field.kind == "quantity":
         words.append(f"with its unit, like {field.unit}")
     if field.kind == "texts":
         words.append("with commas between them")
     if field.default is not None:
         shown = ",".join(field.default) if isinstance(field.default, list) else field.default
-        words.append(f"default: {shown}")
-    flag, help_ = field.name.replace("_", "-"), "; ".join(words)
+        default = [f"[default: {shown}]"]
+    flag, help_ = field.name.replace("_", "-"), " ".join(["; ".join(words), *default])
     if field.kind == "flag":
         return click.Option(
             [f"--{flag}/--no-{flag}", field.name], default=None, required=field.required, help=help_

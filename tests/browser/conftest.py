@@ -109,21 +109,12 @@ def page(chromium: str, server: Any) -> Iterator[Any]:
         made = browser.new_page(viewport={"width": 1500, "height": 1800})
         made.set_default_timeout(60_000)
         failures: list[str] = []
-        made.on("pageerror", lambda error: None if _splash(error) else failures.append(f"{error}\n{error.stack}"))
+        made.on("pageerror", lambda error: failures.append(f"{error}\n{error.stack}"))
         made.failures = failures  # type: ignore[attr-defined]
         with server_module(server).guarded(made) as strays:
             made.strays = strays  # type: ignore[attr-defined]
             yield made
         browser.close()
-
-
-def _splash(error: Any) -> bool:
-    """Tell whether Lab took its splash screen away twice, as it does where it shows again within a fifth of a second.
-
-    That is a timer of Lab's own core and nothing else: whatever a widget does has further lines in its stack.
-    """
-    frames = [line for line in (error.stack or "").splitlines() if line.strip().startswith("at ")]
-    return "'removeChild' on 'Node'" in str(error) and len(frames) == 1 and "/static/lab/jlab_core." in frames[0]
 
 
 def server_module(server: Any) -> ModuleType:

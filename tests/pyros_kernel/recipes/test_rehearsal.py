@@ -118,7 +118,7 @@ def test_options_come_from_the_signature() -> None:
     unknown = CliRunner().invoke(group, ["obsrve"])
     assert unknown.exit_code == 2 and "no recipe 'obsrve'; there are" in unknown.output
     shown = " ".join(CliRunner().invoke(command_of(observe, runner), ["--help"]).output.split())
-    assert "--exposure" in shown and "default: 30.0 s" in shown and "frames per channel" in shown
+    assert "--exposure" in shown and "[default: 30.0 s]" in shown and "frames per channel" in shown
     assert "take_darks" in CliRunner().invoke(group, ["--help"]).output
 
 
